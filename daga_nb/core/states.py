@@ -1,0 +1,147 @@
+"""The states of a node and of a run, and the one table of legal transitions for each.
+
+The tables are the source of everything that must agree about states: the machine checks against them,
+the state diagram in the docs is drawn from them, and a test tries every pair.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+__all__ = [
+    "NODE_TRANSITIONS",
+    "RUN_TRANSITIONS",
+    "NodeState",
+    "RunState",
+    "State",
+    "diagram",
+    "parse_state",
+]
+
+
+class NodeState(str, Enum):
+    """What has become of one action in one run.
+
+    >>> NodeState.ROLLED_BACK.word
+    'rolled back'
+    """
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    ROLLING_BACK = "ROLLING_BACK"
+    ROLLED_BACK = "ROLLED_BACK"
+    ROLLBACK_FAILED = "ROLLBACK_FAILED"
+    ABANDONED = "ABANDONED"
+    KEPT = "KEPT"
+    UNKNOWN = "UNKNOWN"
+
+    # Members are singletons, so identity is enough; hashing the string would cost on every event.
+    __hash__ = object.__hash__
+
+    @property
+    def word(self) -> str:
+        """The state as people read it."""
+        return self.value.lower().replace("_", " ")
+
+    def __str__(self) -> str:
+        return self.value
+
+
+class RunState(str, Enum):
+    """What has become of one execution of a flow.
+
+    ``ROLLED_BACK`` is clean: nothing is left. ``ROLLBACK_INCOMPLETE`` is dirty: something was kept, or an
+    undo failed.
+    """
+
+    READY = "READY"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    ROLLING_BACK = "ROLLING_BACK"
+    ROLLED_BACK = "ROLLED_BACK"
+    ROLLBACK_INCOMPLETE = "ROLLBACK_INCOMPLETE"
+
+    __hash__ = object.__hash__
+
+    @property
+    def word(self) -> str:
+        """The state as people read it."""
+        return self.value.lower().replace("_", " ")
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run is at its end (a succeeded run can still be rolled back by request)."""
+        return self in _ENDED
+
+    def __str__(self) -> str:
+        return self.value
+
+
+_ENDED = (RunState.SUCCEEDED, RunState.ROLLED_BACK, RunState.ROLLBACK_INCOMPLETE)
+
+State = NodeState | RunState
+
+_N = NodeState
+_R = RunState
+
+NODE_TRANSITIONS: frozenset[tuple[NodeState, NodeState]] = frozenset(
+    {
+        (_N.PENDING, _N.RUNNING),  # its turn has come
+        (_N.PENDING, _N.ABANDONED),  # the run turned back before it started
+        (_N.RUNNING, _N.SUCCEEDED),
+        (_N.RUNNING, _N.FAILED),
+        (_N.RUNNING, _N.UNKNOWN),  # started, outcome lost
+        (_N.SUCCEEDED, _N.ROLLING_BACK),
+        (_N.SUCCEEDED, _N.ROLLED_BACK),  # it has no effect: there is nothing to undo
+        (_N.SUCCEEDED, _N.KEPT),  # it has no rollback: its effect stays
+        (_N.FAILED, _N.ROLLING_BACK),  # it may have half happened
+        (_N.UNKNOWN, _N.ROLLING_BACK),
+        (_N.ROLLING_BACK, _N.ROLLED_BACK),
+        (_N.ROLLING_BACK, _N.ROLLBACK_FAILED),
+    }
+)
+"""Every legal move of a node. What is not here is illegal."""
+
+RUN_TRANSITIONS: frozenset[tuple[RunState, RunState]] = frozenset(
+    {
+        (_R.READY, _R.RUNNING),
+        (_R.READY, _R.ROLLING_BACK),  # cancelled or aborted before anything ran
+        (_R.RUNNING, _R.SUCCEEDED),
+        (_R.RUNNING, _R.ROLLING_BACK),
+        (_R.SUCCEEDED, _R.ROLLING_BACK),  # undone by request
+        (_R.ROLLING_BACK, _R.ROLLED_BACK),
+        (_R.ROLLING_BACK, _R.ROLLBACK_INCOMPLETE),
+    }
+)
+"""Every legal move of a run."""
+
+
+def parse_state(text: str, *, of_run: bool) -> State:
+    """Give the state named `text`.
+
+    >>> parse_state("KEPT", of_run=False)
+    <NodeState.KEPT: 'KEPT'>
+
+    Raises
+    ------
+    ValueError
+        If no such state exists.
+    """
+    return RunState(text) if of_run else NodeState(text)
+
+
+def diagram(of_run: bool = False) -> str:
+    """Give the state diagram as Mermaid text, drawn from the table so that the two cannot disagree.
+
+    >>> print(diagram(of_run=True).splitlines()[1].strip())
+    [*] --> READY
+    """
+    kind: type[NodeState] | type[RunState] = RunState if of_run else NodeState
+    table = RUN_TRANSITIONS if of_run else NODE_TRANSITIONS
+    order = {state: place for place, state in enumerate(kind)}
+    moves = sorted(table, key=lambda pair: (order[pair[0]], order[pair[1]]))
+    lines = ["stateDiagram-v2", f"    [*] --> {next(iter(kind)).value}"]
+    lines += [f"    {old.value} --> {new.value}" for old, new in moves]
+    return "\n".join(lines)

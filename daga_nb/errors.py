@@ -1,0 +1,165 @@
+"""Every exception that reaches a user of daga_nb."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from daga_nb.engine.run import FlowRun
+
+__all__ = [
+    "ActionInterrupted",
+    "CycleError",
+    "DagaError",
+    "DagaFlowError",
+    "FaultError",
+    "FlowDefinitionError",
+    "FormatError",
+    "IllegalTransition",
+    "LayoutWarning",
+    "RollbackError",
+    "RunAborted",
+    "RunBusy",
+    "StepError",
+    "StoryError",
+]
+
+
+class DagaError(Exception):
+    """The base of the errors that daga_nb raises about its own use."""
+
+
+class FlowDefinitionError(DagaError, ValueError):
+    """A flow or an action cannot be made from what was given; the message says what to do."""
+
+
+class CycleError(FlowDefinitionError, AssertionError):
+    """The graph has a cycle. Also an `AssertionError`, as in py-daga.
+
+    Attributes
+    ----------
+    cycle
+        The display names along the cycle, the first one again at the end.
+    """
+
+    def __init__(self, cycle: Sequence[str]) -> None:
+        self.cycle = list(cycle)
+        shown = self.cycle if len(self.cycle) <= 12 else [*self.cycle[:6], "...", *self.cycle[-5:]]
+        super().__init__(
+            "DAG must be a directed acyclic graph, but it has the cycle "
+            + " -> ".join(shown)
+            + ". Remove one of these edges."
+        )
+
+
+class FaultError(DagaError, ValueError):
+    """A fault that can never fire: unknown place, or nothing there that could fail."""
+
+
+class StepError(DagaError, ValueError):
+    """A step that is not possible now; the message says what the action waits for."""
+
+
+class RunBusy(DagaError, RuntimeError):
+    """The run is being driven by another call that has not ended."""
+
+
+class RunAborted(DagaError):
+    """The run has no results, because it was rolled back by request."""
+
+
+class StoryError(DagaError, ValueError):
+    """A story, or one of its events, that is not one."""
+
+
+class FormatError(DagaError, ValueError):
+    """A file that cannot be read as what it should be; the message names the file."""
+
+
+class LayoutWarning(UserWarning):
+    """No Graphviz was found: the graph is drawn with a plainer layout."""
+
+
+class IllegalTransition(DagaError, RuntimeError):
+    """A state change that the tables do not allow. It carries the node's story: this is a bug report.
+
+    Attributes
+    ----------
+    story
+        The events of that node so far.
+    """
+
+    def __init__(self, what: str, old: str, new: str, story: Sequence[object] = ()) -> None:
+        self.story = list(story)
+        told = "; ".join(str(event) for event in self.story[-8:]) or "nothing yet"
+        super().__init__(f"{what} cannot go from {old} to {new}. Its story: {told}")
+
+
+class ActionInterrupted(DagaError):
+    """An action ended with something that is no `Exception` (the original is the ``__cause__``).
+
+    An `ExceptionGroup` cannot hold a `CancelledError`, a `GeneratorExit`, a `KeyboardInterrupt` or a
+    `SystemExit`; this carries it.
+    """
+
+
+class RollbackError(DagaError):
+    """The rollback of one action failed (the original is the ``__cause__``).
+
+    Attributes
+    ----------
+    node
+        The display name of the action.
+    error
+        What its rollback raised.
+    """
+
+    def __init__(self, node: str, batch: int, error: BaseException) -> None:
+        super().__init__(f"the rollback of {node!r} (batch {batch}) failed: {describe(error)}")
+        self.node = node
+        self.error = error
+        self.__cause__ = error
+
+
+class DagaFlowError(ExceptionGroup[Exception]):
+    """A flow failed. The actions' own exceptions in plan order, then one `RollbackError` for each failed undo.
+
+    With no rollback failure, ``.exceptions`` are exactly the actions' errors, as py-daga documents.
+
+    Attributes
+    ----------
+    run
+        The run, to look into.
+    """
+
+    run: FlowRun | None = None
+
+    def derive(self, excs: Sequence[Exception], /) -> DagaFlowError:  # type: ignore[override]
+        """Give a group of the same kind, for ``except*`` and `split`."""
+        group = DagaFlowError(self.message, excs)
+        group.run = self.run
+        return group
+
+
+def describe(error: BaseException, limit: int = 200) -> str:
+    """Give an error as one short line, also when its own ``str`` is broken.
+
+    >>> describe(TimeoutError("no answer"))
+    'TimeoutError: no answer'
+    """
+    kind = type(error).__name__
+    try:
+        text = " ".join(str(error).split())
+    except Exception as broken:
+        text = f"(its message cannot be shown: {type(broken).__name__})"
+    if len(text) > limit:
+        text = text[: limit - 1] + "…"
+    return f"{kind}: {text}" if text else kind
+
+
+def add_note_once(error: BaseException, note: str) -> None:
+    """Add a note unless the error, raised before, has it already."""
+    notes: Any = getattr(error, "__notes__", None)
+    if not isinstance(notes, list) or note not in notes:
+        error.add_note(note)
