@@ -123,7 +123,9 @@ class RollbackError(DagaError):
 
 
 class DagaFlowError(ExceptionGroup[Exception]):
-    """A flow failed. The actions' own exceptions in plan order, then one `RollbackError` for each failed undo.
+    """A flow failed.
+
+    It holds the actions' own exceptions in plan order, then one `RollbackError` for each failed undo.
 
     With no rollback failure, ``.exceptions`` are exactly the actions' errors, as py-daga documents.
 

@@ -66,7 +66,9 @@ class Event(NamedTuple):
             raise StoryError(f"not an event: expected the fields {', '.join(cls._fields)}")
         seq, at, node, state, attempt, reason = (data[field] for field in cls._fields)
         whole = isinstance(seq, int) and isinstance(attempt, int) and seq >= 1 and attempt >= 1
-        timed = isinstance(at, int | float) and not isinstance(at, bool) and at == at and abs(at) != float("inf")
+        timed = (
+            isinstance(at, int | float) and not isinstance(at, bool) and at == at and abs(at) != float("inf")
+        )
         if not (whole and timed and isinstance(reason, str) and isinstance(node, str | None)):
             raise StoryError(f"event {seq!r}: a field has a value of the wrong kind")
         try:

@@ -16,7 +16,9 @@ __all__ = ["Plan"]
 
 @dataclass(frozen=True)
 class Plan:
-    """The shape of a flow. Nodes are numbered in plan order: batch by batch, and within a batch as in the graph.
+    """The shape of a flow.
+
+    Nodes are numbered in plan order: batch by batch, and within a batch as in the graph.
 
     Attributes
     ----------

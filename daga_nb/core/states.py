@@ -6,7 +6,7 @@ the state diagram in the docs is drawn from them, and a test tries every pair.
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 
 __all__ = [
     "NODE_TRANSITIONS",
@@ -19,7 +19,7 @@ __all__ = [
 ]
 
 
-class NodeState(str, Enum):
+class NodeState(StrEnum):
     """What has become of one action in one run.
 
     >>> NodeState.ROLLED_BACK.word
@@ -37,8 +37,8 @@ class NodeState(str, Enum):
     KEPT = "KEPT"
     UNKNOWN = "UNKNOWN"
 
-    # Members are singletons, so identity is enough; hashing the string would cost on every event.
-    __hash__ = object.__hash__
+    # Enum hashes in Python; every event looks a state up, and the string's own hash is the same one in C.
+    __hash__ = str.__hash__
 
     @property
     def word(self) -> str:
@@ -49,7 +49,7 @@ class NodeState(str, Enum):
         return self.value
 
 
-class RunState(str, Enum):
+class RunState(StrEnum):
     """What has become of one execution of a flow.
 
     ``ROLLED_BACK`` is clean: nothing is left. ``ROLLBACK_INCOMPLETE`` is dirty: something was kept, or an
@@ -63,7 +63,7 @@ class RunState(str, Enum):
     ROLLED_BACK = "ROLLED_BACK"
     ROLLBACK_INCOMPLETE = "ROLLBACK_INCOMPLETE"
 
-    __hash__ = object.__hash__
+    __hash__ = str.__hash__
 
     @property
     def word(self) -> str:
@@ -138,10 +138,8 @@ def diagram(of_run: bool = False) -> str:
     >>> print(diagram(of_run=True).splitlines()[1].strip())
     [*] --> READY
     """
-    kind: type[NodeState] | type[RunState] = RunState if of_run else NodeState
+    states: list[State] = list(RunState) if of_run else list(NodeState)
     table = RUN_TRANSITIONS if of_run else NODE_TRANSITIONS
-    order = {state: place for place, state in enumerate(kind)}
-    moves = sorted(table, key=lambda pair: (order[pair[0]], order[pair[1]]))
-    lines = ["stateDiagram-v2", f"    [*] --> {next(iter(kind)).value}"]
-    lines += [f"    {old.value} --> {new.value}" for old, new in moves]
+    lines = ["stateDiagram-v2", f"    [*] --> {states[0]}"]
+    lines += [f"    {old} --> {new}" for old in states for new in states if (old, new) in table]
     return "\n".join(lines)

@@ -1,0 +1,38 @@
+"""daga-nb: sagas you can watch, step and break in a Jupyter notebook.
+
+The widgets, `lab` and `canvas`, are loaded on first use, so that a script never pays for Jupyter.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from daga_nb.action import DagaAction
+from daga_nb.engine.faults import Fault
+from daga_nb.engine.run import FlowRun
+from daga_nb.errors import DagaFlowError
+from daga_nb.flow import DagaFlow
+
+if TYPE_CHECKING:
+    from daga_nb.widgets.canvas import canvas
+    from daga_nb.widgets.lab import lab
+
+__version__ = "0.1.0"
+
+__all__ = ["DagaAction", "DagaFlow", "DagaFlowError", "Fault", "FlowRun", "canvas", "lab"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "lab":
+        from daga_nb.widgets.lab import lab
+
+        return lab
+    if name == "canvas":
+        from daga_nb.widgets.canvas import canvas
+
+        return canvas
+    raise AttributeError(f"module 'daga_nb' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,213 @@
+"""Actions: the units of work of a flow, with what undoes them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from logging import Logger, getLogger
+from typing import Any, ClassVar, Generic, TypeVar, final
+
+from daga_nb.engine.calls import display_name, rollback_target
+from daga_nb.errors import FlowDefinitionError
+from daga_nb.meta import DagaMeta
+
+__all__ = ["DagaAction", "EmptyAction"]
+
+I = TypeVar("I")  # noqa: E741 (py-daga's names)
+O = TypeVar("O")  # noqa: E741
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class DagaAction(Generic[I, O], metaclass=DagaMeta):
+    """A unit of work with a name and, if registered, a rollback.
+
+    Made from a function, as a decorator or a call, or as a subclass with its own ``__call__``. An action is
+    called with the list of its predecessors' results; without parameters, without them.
+
+    Parameters
+    ----------
+    wrapped
+        The function, async or plain. A plain one runs in a thread.
+    name
+        The name to show, if not the function's.
+    no_effect
+        True if there is nothing to undo: it is then never `KEPT`.
+    in_thread
+        False to call a plain function on the event loop itself, which stands still meanwhile.
+    rollback_timeout
+        Seconds that the rollback may take; the flow's if not given.
+
+    The options can also stand in a subclass, as class attributes.
+
+    Attributes
+    ----------
+    wrapped_func
+        What is called.
+    is_decorator_action
+        Whether it was made from a function.
+    log
+        The logger that a missing rollback is reported to.
+
+    Raises
+    ------
+    FlowDefinitionError
+        If there is nothing that could be called.
+
+    Examples
+    --------
+    >>> @DagaAction[int, int]
+    ... async def charge(results):
+    ...     return "charge 17"
+    >>> @charge.on_rollback
+    ... async def refund(results, result):
+    ...     print("undo", result)
+    >>> print(charge)
+    DagaAction(charge)
+    """
+
+    _wrapped_action_instance: Any = None
+    log: ClassVar[Logger] = getLogger(__name__)
+    is_decorator_action: bool = False
+    no_effect: bool = False
+    in_thread: bool = True
+    rollback_timeout: float | None = None
+
+    @final
+    def __init__(
+        self,
+        wrapped: Callable[..., Any] | None = None,
+        *,
+        name: str | None = None,
+        no_effect: bool | None = None,
+        in_thread: bool | None = None,
+        rollback_timeout: float | None = None,
+    ) -> None:
+        if wrapped is None:
+            if type(self).__call__ is DagaAction.__call__:
+                raise FlowDefinitionError(
+                    "There is nothing to call: wrap a function, DagaAction(function), or give the subclass "
+                    "an `async def __call__(self, predecessors_results)`"
+                )
+            self.wrapped_func: Callable[..., Any] = self.__call__
+        else:
+            if not callable(wrapped):
+                raise FlowDefinitionError(f"DagaAction wraps a function, and {wrapped!r} cannot be called")
+            self.wrapped_func = wrapped
+            self.is_decorator_action = True
+            self.__name__ = display_name(wrapped)
+            self.__doc__ = wrapped.__doc__
+            self.__wrapped__ = wrapped
+        if name is not None:
+            self.__name__ = name
+        if no_effect is not None:
+            self.no_effect = no_effect
+        if in_thread is not None:
+            self.in_thread = in_thread
+        if rollback_timeout is not None:
+            self.rollback_timeout = rollback_timeout
+
+    @classmethod
+    def options(cls, **options: Any) -> Callable[[Callable[..., Any]], DagaAction[Any, Any]]:
+        """Give a decorator that makes actions with these options.
+
+        >>> @DagaAction.options(no_effect=True)
+        ... async def quote(results):
+        ...     return 842.0
+        >>> quote.no_effect
+        True
+        """
+
+        def decorate(wrapped: Callable[..., Any]) -> DagaAction[Any, Any]:
+            return cls(wrapped, **options)
+
+        return decorate
+
+    def __call__(self, predecessors_results: Any = None, **extras: Any) -> Any:
+        """Do the work: what the function gives, for an async one a coroutine."""
+        return self.wrapped_func(predecessors_results, **extras)
+
+    @final
+    async def rollback(
+        self,
+        predecessors_results: Any,
+        *,
+        result: Any = None,
+        error: BaseException | None = None,
+        context: Any = None,
+    ) -> Any:
+        """Undo the action by hand.
+
+        Returns
+        -------
+        Any
+            The rollback's result, or True when that is falsy; None, with a warning on `log`, when there is
+            no rollback.
+        """
+        registered = self._wrapped_action_instance
+        if registered is None:
+            self.log.warning("No rollback action for %s", self)
+            return None
+        self.log.info("Rolling back %s with %s", self, registered)
+        found = rollback_target(registered_function(registered))
+        handed = {"result": result, "error": error, "context": context}
+        args, named = found.arguments(predecessors_results, handed.__getitem__)
+        given = found.function(*args, **named)
+        return (await given if inspect.isawaitable(given) else given) or True
+
+    @final
+    @classmethod
+    def register_class_as_rollback(
+        cls, wrapped_rollback_class: type[DagaAction[Any, Any]]
+    ) -> DagaAction[Any, Any]:
+        """Register an action class as the rollback of this class, and give the instance that will undo."""
+        if cls.__name__ in DagaMeta.RESERVED_ACTION_NAMES:
+            raise FlowDefinitionError(
+                f"{cls.__name__} is the base of all actions; register on a class of your own"
+            )
+        instance = wrapped_rollback_class()
+        cls._wrapped_action_instance = instance
+        return instance
+
+    @final
+    def register_function_as_rollback(self, wrapped_rollback_func: F) -> F:
+        """Register a function or an action as the rollback of this action, and give it back.
+
+        It is called with the list of the predecessors' results. If it has a parameter named ``result``,
+        ``error`` or ``context``, it is handed the action's own result, the error that made the run turn back
+        (its own if it failed), and the `Context`.
+        """
+        if not callable(wrapped_rollback_func):
+            raise FlowDefinitionError(f"{wrapped_rollback_func!r} cannot undo {self}: it cannot be called")
+        self._wrapped_action_instance = wrapped_rollback_func
+        return wrapped_rollback_func
+
+    @final
+    def on_rollback(self, function: F) -> F:
+        """Register a rollback: the short spelling of `register_function_as_rollback`."""
+        return self.register_function_as_rollback(function)
+
+    @final
+    def __repr__(self) -> str:
+        return f"DagaAction({getattr(self, '__name__', type(self).__name__)})"
+
+    @final
+    def __str__(self) -> str:
+        return self.__repr__()
+
+
+def registered_function(action: Any) -> Callable[..., Any]:
+    """Give what is really called when `action`, a function or a `DagaAction`, is."""
+    if isinstance(action, DagaAction):
+        return action.wrapped_func if action.is_decorator_action else action.__call__
+    return action  # type: ignore[no-any-return]
+
+
+class EmptyAction(DagaAction[I, O]):
+    """An action that gives back what it gets. A flow's root is one; it has nothing to undo."""
+
+    no_effect = True
+    in_thread = False
+
+    async def __call__(self, predecessors_results: Any = None, **extras: Any) -> Any:
+        """Give back what came in."""
+        return predecessors_results

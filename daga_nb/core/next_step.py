@@ -1,0 +1,73 @@
+"""What the next step of a run would do, as a value and in words."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from daga_nb.core.machine import Direction, Machine
+from daga_nb.core.states import RunState
+
+__all__ = ["NextStep", "next_step"]
+
+_SHOWN = 6
+
+
+class NextStep(NamedTuple):
+    """What the next step of a run would do.
+
+    Attributes
+    ----------
+    direction
+        ``"forward"``, ``"back"``, or None if there is nothing more to do.
+    batch
+        The number of the batch, from 1; None if there is nothing more to do.
+    batches
+        How many batches the flow has.
+    actions
+        The display names of the actions that would be called, or undone.
+    state
+        The state of the run now.
+
+    Examples
+    --------
+    >>> print(NextStep("forward", 3, 4, ("charge", "reserve"), RunState.RUNNING))
+    next: batch 3, 2 actions: charge, reserve
+    >>> print(NextStep("back", 2, 4, ("hotel",), RunState.ROLLING_BACK))
+    rolling back batch 2 of 4: hotel
+    """
+
+    direction: Direction | None
+    batch: int | None
+    batches: int
+    actions: tuple[str, ...]
+    state: RunState
+
+    def __str__(self) -> str:
+        if self.direction is None:
+            return _AT_REST[self.state]
+        names = ", ".join(self.actions[:_SHOWN])
+        if len(self.actions) > _SHOWN:
+            names += f" and {len(self.actions) - _SHOWN} more"
+        if self.direction == "back":
+            return f"rolling back batch {self.batch} of {self.batches}: {names}"
+        count = "1 action" if len(self.actions) == 1 else f"{len(self.actions)} actions"
+        return f"next: batch {self.batch}, {count}: {names}"
+
+
+_AT_REST = {
+    RunState.READY: "ready",
+    RunState.RUNNING: "waiting for what still runs",
+    RunState.SUCCEEDED: "succeeded: nothing more to do",
+    RunState.ROLLING_BACK: "waiting for what still rolls back",
+    RunState.ROLLED_BACK: "rolled back: nothing is left",
+    RunState.ROLLBACK_INCOMPLETE: "rollback incomplete: something is left",
+}
+
+
+def next_step(machine: Machine) -> NextStep:
+    """Give what the next step of `machine` would do."""
+    ready = machine.ready()
+    plan = machine.plan
+    names = tuple(plan.names[node] for node in ready.nodes if plan.batch_of[node] == ready.batch)
+    batch = ready.batch + 1 if ready.direction else None
+    return NextStep(ready.direction, batch, len(plan.batches), names, machine.run_state)

@@ -1,0 +1,168 @@
+"""How one action is called: what it is handed, and where a plain function runs."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any, NamedTuple
+
+from daga_nb.core.machine import Undo
+from daga_nb.errors import FlowDefinitionError
+
+__all__ = ["ActionCall", "Context", "Target", "display_name"]
+
+# A rollback may name these parameters; an action, only the last one.
+_EXTRAS = ("result", "error", "context")
+
+_ASYNC = inspect.CO_COROUTINE | inspect.CO_ITERABLE_COROUTINE
+_UNUSUAL = inspect.CO_VARARGS | inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What an action or a rollback is told about its own run, if it has a parameter named ``context``.
+
+    Attributes
+    ----------
+    run_id
+        The run's id.
+    node
+        The action's display name.
+    attempt
+        Which attempt this is, from 1.
+    key
+        The idempotency key: the same for every attempt of this action (or of its rollback) in this run, and
+        for nothing else. Hand it to the service that has the effect.
+    inputs
+        The predecessors' results by display name; for an action without predecessors ``{"input": input}``.
+    outcome
+        For a rollback: how its own action ended (``"SUCCEEDED"``, ``"FAILED"`` or ``"UNKNOWN"``); else None.
+    """
+
+    run_id: str
+    node: str
+    attempt: int
+    key: str
+    inputs: Mapping[str, Any]
+    outcome: str | None = None
+
+
+class Target(NamedTuple):
+    """A callable, with what it wants to be handed."""
+
+    function: Callable[..., Any]
+    is_async: bool
+    takes_results: bool
+    extras: tuple[str, ...]
+    in_thread: bool
+
+    def arguments(
+        self, results: list[Any], extras: Callable[[str], Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Give what to call it with."""
+        named = {name: extras(name) for name in self.extras}
+        return ((results,) if self.takes_results else ()), named
+
+
+class ActionCall(NamedTuple):
+    """One action of a flow, looked at once so that calling it is cheap.
+
+    Attributes
+    ----------
+    action
+        How the action is called.
+    rollback
+        How its rollback is called; None if it has none.
+    no_effect
+        Whether there is nothing to undo.
+    rollback_timeout
+        Seconds that the rollback may take; None for what the flow says.
+    """
+
+    action: Target
+    rollback: Target | None = None
+    no_effect: bool = False
+    rollback_timeout: float | None = None
+
+    @property
+    def undo(self) -> Undo:
+        """What undoing it takes."""
+        if self.rollback is not None:
+            return Undo.CALL
+        return Undo.NOTHING if self.no_effect else Undo.MISSING
+
+
+def display_name(function: Any) -> str:
+    """Give the name that people see.
+
+    >>> display_name(functools.partial(print, 1)), display_name(lambda: 0)
+    ('print', 'lambda')
+    """
+    while isinstance(function, functools.partial):
+        function = function.func
+    name = getattr(function, "__name__", None) or type(function).__name__
+    return "lambda" if name == "<lambda>" else str(name)
+
+
+def target(
+    function: Any, *, allowed: Sequence[str] = ("context",), in_thread: bool = True, what: str = ""
+) -> Target:
+    """Look at a callable: whether it is async, and what it wants to be handed.
+
+    The first positional parameter always gets the list of the predecessors' results, whatever its name.
+
+    Raises
+    ------
+    FlowDefinitionError
+        If it cannot be called in this way; the message names the parameter.
+    """
+    if type(function) is FunctionType and not function.__dict__:
+        code = function.__code__
+        flags = code.co_flags
+        if code.co_argcount <= 1 and not code.co_kwonlyargcount and not flags & _UNUSUAL:
+            # The usual case, without the cost of inspect.signature.
+            return Target(function, bool(flags & _ASYNC), code.co_argcount == 1, (), in_thread)
+    what = what or display_name(function)
+    call = (
+        function
+        if inspect.isroutine(function) or isinstance(function, functools.partial | type)
+        else function.__call__
+    )
+    for kind, found in (
+        ("a generator", inspect.isgeneratorfunction),
+        ("an async generator", inspect.isasyncgenfunction),
+    ):
+        if found(call):
+            raise FlowDefinitionError(
+                f"{what} is {kind} function: its body would never run. Return the result instead."
+            )
+    is_async = inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(function)
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (ValueError, TypeError):  # some builtins do not tell
+        return Target(function, is_async, True, (), in_thread)
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    first = next(
+        (one for one in parameters if one.kind in (*positional, inspect.Parameter.VAR_POSITIONAL)), None
+    )
+    extras: list[str] = []
+    for one in parameters:
+        if one is first or one.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD):
+            continue
+        if one.name in allowed and one.kind is not inspect.Parameter.POSITIONAL_ONLY:
+            extras.append(one.name)
+        elif one.default is one.empty:
+            may = " and ".join(repr(name) for name in allowed)
+            raise FlowDefinitionError(
+                f"{what}: nothing is known to hand to its parameter {one.name!r}. It is called with the list "
+                f"of its predecessors' results, and by name with {may}; bind the rest with functools.partial."
+            )
+    return Target(function, is_async, first is not None, tuple(extras), in_thread)
+
+
+def rollback_target(function: Any, *, in_thread: bool = True, what: str = "") -> Target:
+    """Look at a rollback; as `target`, with ``result``, ``error`` and ``context`` by name."""
+    return target(function, allowed=_EXTRAS, in_thread=in_thread, what=what)

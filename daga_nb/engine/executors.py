@@ -1,0 +1,48 @@
+"""Where a plain function runs: in a thread of the run's own, so that the event loop stays alive."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextvars
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["Threads"]
+
+Outcome = tuple[Any, BaseException | None]
+
+
+class Threads:
+    """The threads of one run, made when first needed.
+
+    Each run has its own: with a pool shared by all, plain actions that run flows of plain actions could wait
+    for each other's threads for ever.
+    """
+
+    __slots__ = ("_pool", "_size")
+
+    def __init__(self, size: int | None) -> None:
+        self._size = size or 64
+        self._pool: concurrent.futures.ThreadPoolExecutor | None = None
+
+    def submit(
+        self, function: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any]
+    ) -> concurrent.futures.Future[Outcome]:
+        """Call `function` in a thread, in a copy of the present context. The outcome is a value."""
+        if self._pool is None:
+            self._pool = concurrent.futures.ThreadPoolExecutor(self._size, "daga_nb")
+        return self._pool.submit(contextvars.copy_context().run, _outcome, function, args, named)
+
+    def close(self) -> None:
+        """Let the threads go once they are through; do not wait for them."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False)
+            self._pool = None
+
+
+def _outcome(function: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any]) -> Outcome:
+    # A StopIteration set on a future would never reach who waits for it, so no exception leaves the thread.
+    try:
+        return function(*args, **named), None
+    except BaseException as error:
+        return None, error

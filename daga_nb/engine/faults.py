@@ -1,0 +1,157 @@
+"""Failures planned in advance: which action, where, and what is raised."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from daga_nb.core.machine import Undo
+from daga_nb.core.plan import Plan
+from daga_nb.errors import FaultError
+
+__all__ = ["Fault", "FaultPlan", "Where", "find_node"]
+
+Where = Literal["before", "after", "rollback"]
+
+_IN_WORDS = {"before": "before the effect", "after": "after the effect", "rollback": "in the rollback"}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A failure planned in advance. It belongs to the run that it is injected into, never to the process.
+
+    Attributes
+    ----------
+    error
+        What is raised: an exception, or a class of exceptions.
+    at
+        The display name of the action, or the action itself.
+    where
+        ``"before"``: the action is not called. ``"after"``: its effect has happened, and it reports failure
+        all the same. ``"rollback"``: its rollback is not called, and fails.
+
+    Examples
+    --------
+    >>> Fault.raising(TimeoutError("no answer"), at="charge", where="after")
+    Fault.raising(TimeoutError('no answer'), at='charge', where='after')
+    """
+
+    error: BaseException | type[BaseException]
+    at: Any
+    where: Where = "before"
+
+    @classmethod
+    def raising(
+        cls, error: BaseException | type[BaseException], at: str | Callable[..., Any], where: Where = "before"
+    ) -> Fault:
+        """Give a fault that raises `error` at the action `at`.
+
+        Raises
+        ------
+        FaultError
+            If `error` cannot be raised, or `where` is no place.
+        """
+        kind = error if isinstance(error, type) else type(error)
+        if not issubclass(kind, BaseException):
+            raise FaultError(f"a fault raises an exception, and {error!r} is none")
+        if where not in get_args(Where):
+            raise FaultError(
+                f"where={where!r}: a fault is 'before' or 'after' the effect, or in the 'rollback'"
+            )
+        return cls(error, at, where)
+
+    @property
+    def place(self) -> str:
+        """Where it strikes, in words."""
+        return _IN_WORDS[self.where]
+
+    def fire(self) -> BaseException:
+        """Give what is to be raised, without the traceback of an earlier run."""
+        error = self.error() if isinstance(self.error, type) else self.error
+        return error.with_traceback(None)
+
+    def __str__(self) -> str:
+        at = self.at if isinstance(self.at, str) else getattr(self.at, "__name__", self.at)
+        error = self.error.__name__ if isinstance(self.error, type) else repr(self.error)
+        return f"Fault.raising({error}, at={at!r}, where={self.where!r})"
+
+    __repr__ = __str__
+
+
+def find_node(plan: Plan, at: Any) -> int:
+    """Give the number of the action `at`: its display name, or the node of the graph itself.
+
+    Raises
+    ------
+    FaultError
+        If there is no such action; the message names the nearest ones.
+    """
+    if isinstance(at, str):
+        if at in plan.ids:
+            return plan.ids[at]
+        near = difflib.get_close_matches(at[:200], plan.names, n=3) or list(plan.names[:8])
+        raise FaultError(f"the flow has no action {at[:200]!r}. Did you mean {' or '.join(map(repr, near))}?")
+    for number, node in enumerate(plan.nodes):
+        if node is at:
+            return number
+    raise FaultError(f"{at!r} is no action of this flow")
+
+
+class FaultPlan:
+    """The faults of one run, by action.
+
+    Attributes
+    ----------
+    at
+        For each action with faults, its faults in the order in which they were planted.
+    """
+
+    __slots__ = ("_plan", "_undo", "at")
+
+    def __init__(self, plan: Plan, undo: Iterable[Undo], faults: Iterable[Fault]) -> None:
+        self._plan = plan
+        self._undo = tuple(undo)
+        self.at: dict[int, list[Fault]] = {}
+        for fault in faults:
+            self.add(fault)
+
+    def add(self, fault: Fault) -> None:
+        """Plant a fault.
+
+        Raises
+        ------
+        FaultError
+            If it could never fire.
+        """
+        if not isinstance(fault, Fault):
+            raise FaultError(f"{fault!r} is no Fault; write Fault.raising(error, at='action')")
+        node = find_node(self._plan, fault.at)
+        name = self._plan.names[node]
+        if fault.where == "rollback" and self._undo[node] is not Undo.CALL:
+            raise FaultError(f"{name!r} has no rollback, so a fault in it could never fire")
+        self.at.setdefault(node, []).append(Fault(fault.error, name, fault.where))
+
+    def remove(self, at: Any = None, where: Where | None = None) -> tuple[Fault, ...]:
+        """Take out the faults at one action (or all), at one place (or all), and give them."""
+        nodes = list(self.at) if at is None else [find_node(self._plan, at)]
+        removed: list[Fault] = []
+        for node in nodes:
+            planted = self.at.pop(node, [])
+            kept = [fault for fault in planted if where is not None and fault.where != where]
+            removed += [fault for fault in planted if fault not in kept]
+            if kept:
+                self.at[node] = kept
+        return tuple(removed)
+
+    def find(self, node: int, where: Where) -> Fault | None:
+        """Give the fault that strikes at this place, if one is planted."""
+        for fault in self.at.get(node, ()):
+            if fault.where == where:
+                return fault
+        return None
+
+    def all(self) -> tuple[Fault, ...]:
+        """Give every planted fault, in plan order."""
+        return tuple(fault for node in sorted(self.at) for fault in self.at[node])

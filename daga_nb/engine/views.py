@@ -1,0 +1,105 @@
+"""Read-only live views: what a run shows of itself without copying and without giving it away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar, overload
+
+from daga_nb.core.plan import Plan
+
+__all__ = ["ByName", "ReadOnly"]
+
+V = TypeVar("V")
+
+
+class ByName(Mapping[str, V]):
+    """A live mapping by display name, in plan order, of what stands by node number.
+
+    Examples
+    --------
+    >>> import networkx as nx
+    >>> plan = Plan.compile(nx.DiGraph([("a", "b")]), str)
+    >>> view = ByName(plan, {1: "done"})
+    >>> view
+    {'b': 'done'}
+    >>> "a" in view
+    False
+    """
+
+    __slots__ = ("_plan", "_values")
+
+    def __init__(self, plan: Plan, values: Mapping[int, V] | Sequence[V]) -> None:
+        self._plan = plan
+        self._values = values
+
+    def __getitem__(self, name: str) -> V:
+        return self._values[self._plan.ids[name]]
+
+    def __iter__(self) -> Iterator[str]:
+        numbers = sorted(self._values) if isinstance(self._values, Mapping) else range(len(self._values))
+        return (self._plan.names[number] for number in numbers)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __eq__(self, other: object) -> bool:
+        return dict(self) == dict(other) if isinstance(other, Mapping) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+
+class ReadOnly(Sequence[V]):
+    """A live sequence that cannot be changed through this view.
+
+    >>> view = ReadOnly([1, 2, 3])
+    >>> view[-1], view[1:], view == (1, 2, 3)
+    (3, (2, 3), True)
+    """
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: Sequence[V]) -> None:
+        self._items = items
+
+    @overload
+    def __getitem__(self, index: int) -> V: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[V, ...]: ...
+    def __getitem__(self, index: int | slice) -> V | tuple[V, ...]:
+        return tuple(self._items[index]) if isinstance(index, slice) else self._items[index]
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __iter__(self) -> Iterator[V]:
+        return iter(self._items)
+
+    def __eq__(self, other: object) -> bool:
+        return tuple(self._items) == tuple(other) if isinstance(other, Sequence) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return repr(tuple(self._items))
+
+
+class Subscription:
+    """A handle to an observer; close it to hear no more. Also a context manager."""
+
+    __slots__ = ("_close",)
+
+    def __init__(self, close: Callable[[], None]) -> None:
+        self._close = close
+
+    def close(self) -> None:
+        """Stop being told. Closing twice does nothing."""
+        self._close()
+
+    def __enter__(self) -> Subscription:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._close()

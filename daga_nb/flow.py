@@ -1,0 +1,267 @@
+"""The front door: a checked, immutable workflow that can be run as often as you like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from typing import Any, Generic, Literal, TypeVar
+
+import networkx as nx
+
+from daga_nb.action import DagaAction, EmptyAction, registered_function
+from daga_nb.core.machine import Policy
+from daga_nb.core.plan import Plan
+from daga_nb.engine.calls import ActionCall, display_name, rollback_target, target
+from daga_nb.engine.faults import Fault
+from daga_nb.engine.run import FlowRun
+from daga_nb.engine.sync import run_to_end
+from daga_nb.errors import FlowDefinitionError
+from daga_nb.meta import DagaMeta
+from daga_nb.utils import Batch, DagaFlowUtils
+
+__all__ = ["DagaFlow"]
+
+I = TypeVar("I")  # noqa: E741 (py-daga's names)
+O = TypeVar("O")  # noqa: E741
+
+Node = Callable[..., Any]
+
+
+class DagaFlow(Generic[I, O]):
+    """A workflow: a directed acyclic graph of actions, run as a saga.
+
+    The graph is checked and copied at construction, and never changed. The flow holds no state of any
+    execution; several runs of it at the same time do not touch each other.
+
+    Parameters
+    ----------
+    graph
+        A `networkx.DiGraph`, or a list of edges. Its nodes are functions (async or plain),
+        `functools.partial`s and `DagaAction`s, mixed as you like.
+    name
+        The name to show; the graph's own name if not given.
+    max_parallel
+        How many actions may run at once; no bound if not given.
+    schedule
+        ``"batch"``: a batch starts when the one before it is through. ``"eager"``: an action starts as soon
+        as its own predecessors are through. Same events, same rollback.
+    rollback_failed
+        Whether a failed action is rolled back too: it may have half happened.
+    on_rollback_error
+        After a rollback has failed, ``"continue"`` with the others, or ``"stop"``.
+    rollback_timeout
+        Seconds that a rollback may take, unless its action says otherwise.
+
+    Raises
+    ------
+    FlowDefinitionError
+        If it cannot be run as a flow; the message says what to do. For a cycle, its subclass `CycleError`.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> async def root(results): return sum(results) + 1
+    >>> async def left(results): return sum(results) + 2
+    >>> def right(results): return sum(results) + 3
+    >>> flow = DagaFlow([(root, left), (root, right)])
+    >>> asyncio.run(flow.run(0))
+    [3, 4]
+    """
+
+    def __init__(
+        self,
+        graph: nx.DiGraph[Any] | Iterable[tuple[Node, Node]],
+        *,
+        name: str | None = None,
+        max_parallel: int | None = None,
+        schedule: Literal["batch", "eager"] = "batch",
+        rollback_failed: bool = True,
+        on_rollback_error: Literal["continue", "stop"] = "continue",
+        rollback_timeout: float = 30.0,
+    ) -> None:
+        _check_options(max_parallel, schedule, on_rollback_error, rollback_timeout)
+        checked = _checked(graph)
+        self.plan = Plan.compile(checked, _name_of)
+        self.policy = Policy(schedule, rollback_failed, on_rollback_error)
+        self.name: str = name or str(checked.graph.get("name") or "flow")
+        self.max_parallel = max_parallel
+        self.rollback_timeout = rollback_timeout
+        self._attributes = {node: dict(data) for node, data in checked.nodes.items() if data}
+        self._calls = [_call_of(node) for node in self.plan.nodes]
+        self._actions = [
+            number for number, node in enumerate(self.plan.nodes) if isinstance(node, DagaAction)
+        ]
+        self._registered = self._rollbacks()
+
+    def __repr__(self) -> str:
+        return f"DagaFlow({self.name}: {len(self.plan)} actions in {len(self.plan.batches)} batches)"
+
+    @cached_property
+    def dag(self) -> nx.DiGraph[Any]:
+        """The flow's own copy of the graph, with the root before the actions that have no predecessors."""
+        dag: nx.DiGraph[Any] = nx.DiGraph(name=self.name)
+        nodes = self.plan.nodes
+        dag.add_nodes_from((node, self._attributes.get(node, {})) for node in nodes)
+        for number, before in enumerate(self.plan.predecessors):
+            dag.add_edges_from((nodes[one], nodes[number]) for one in before)
+        DagaFlowUtils.initialize_dag_as_flow(dag, EmptyAction())
+        return dag
+
+    @property
+    def action_matrix(self) -> list[Batch[Any, Any]]:
+        """A fresh view of the batches as descriptors, the root's first, without results."""
+        return DagaFlowUtils.get_flow_batches(self.dag)
+
+    @property
+    def calls(self) -> list[ActionCall]:
+        """How each action is called, with the rollbacks registered by now."""
+        registered = self._rollbacks()
+        if registered != self._registered:
+            self._calls = [_call_of(node) for node in self.plan.nodes]
+            self._registered = registered
+        return self._calls
+
+    def _rollbacks(self) -> list[int]:
+        nodes = self.plan.nodes
+        return [id(nodes[number]._wrapped_action_instance) for number in self._actions]
+
+    def start(self, input: I | None = None, *, faults: Iterable[Fault] = ()) -> FlowRun:
+        """Give a run that has run nothing yet. It needs no event loop until it is awaited.
+
+        Parameters
+        ----------
+        input
+            What the actions without predecessors get, in a list.
+        faults
+            Failures planned in advance.
+
+        Raises
+        ------
+        FaultError
+            If a fault could never fire.
+        """
+        return FlowRun(self, input, faults)
+
+    async def run(self, input: I | None = None, *, faults: Iterable[Fault] = ()) -> list[Any]:
+        """Run the flow, and give the results of its last batch (`FlowRun.outputs` has every sink).
+
+        Raises
+        ------
+        DagaFlowError
+            If an action failed, after the rollback: the actions' own exceptions, then one `RollbackError` for
+            each rollback that failed.
+        """
+        return await self.start(input, faults=faults).finish()
+
+    def run_sync(self, input: I | None = None, *, faults: Iterable[Fault] = ()) -> list[Any]:
+        """Do what `run` does, from plain code or inside a running loop.
+
+        Inside a running loop, nested calls end in the reverse order of their beginning, and a second call
+        holds the first one up; in a notebook ``await flow.run()`` is the better way.
+
+        >>> async def double(results): return results[0] * 2
+        >>> async def show(results): return f"got {results[0]}"
+        >>> DagaFlow([(double, show)]).run_sync(21)
+        ['got 42']
+        """
+        return run_to_end(self.run(input, faults=faults))
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        from daga_nb.render.picture import picture_of_flow
+
+        return picture_of_flow(self)._repr_mimebundle_(include, exclude)
+
+
+def _check_options(max_parallel: Any, schedule: Any, on_rollback_error: Any, rollback_timeout: Any) -> None:
+    def is_number(value: Any) -> bool:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+
+    if max_parallel is not None and not (
+        isinstance(max_parallel, int) and is_number(max_parallel) and max_parallel >= 1
+    ):
+        raise FlowDefinitionError(
+            f"max_parallel={max_parallel!r}: it is a whole number from 1, or None for no bound"
+        )
+    if schedule not in ("batch", "eager"):
+        raise FlowDefinitionError(f"schedule={schedule!r}: it is 'batch' or 'eager'")
+    if on_rollback_error not in ("continue", "stop"):
+        raise FlowDefinitionError(f"on_rollback_error={on_rollback_error!r}: it is 'continue' or 'stop'")
+    if not (is_number(rollback_timeout) and 0 < rollback_timeout < float("inf")):
+        raise FlowDefinitionError(f"rollback_timeout={rollback_timeout!r}: it is a number of seconds above 0")
+
+
+def _checked(graph: Any) -> nx.DiGraph[Any]:
+    """Give the graph as a `DiGraph`, once it is found to be one that can be run."""
+    if graph is None:
+        raise FlowDefinitionError(
+            "The graph is None. `DiGraph().add_edges_from(...)` returns None: make the graph first "
+            "(`graph = nx.DiGraph()`), add the edges, then DagaFlow(graph); or hand DagaFlow a list of edges."
+        )
+    if not isinstance(graph, nx.Graph):
+        graph = _from_edges(graph)
+    if graph.is_multigraph():
+        raise FlowDefinitionError(
+            "A multigraph cannot be run: between two actions there is one edge. Use nx.DiGraph."
+        )
+    if not graph.is_directed():
+        raise FlowDefinitionError(
+            "An undirected graph cannot be run: its edges do not say what comes first. Use nx.DiGraph."
+        )
+    if not len(graph):
+        raise FlowDefinitionError("The graph is empty: there is nothing to run. Add at least one action.")
+    for node in graph:
+        if isinstance(node, DagaMeta):
+            raise FlowDefinitionError(
+                f"{node.__name__} is a class of actions: put an instance in the graph, {node.__name__}()."
+            )
+        if not callable(node):
+            raise FlowDefinitionError(
+                f"The node {_short(node)} cannot be called. The nodes of a flow are functions, "
+                "functools.partials or DagaActions."
+            )
+    return graph
+
+
+def _from_edges(edges: Any) -> nx.DiGraph[Any]:
+    if isinstance(edges, str | bytes | Mapping) or not isinstance(edges, Iterable):
+        raise FlowDefinitionError(
+            f"A flow is made from a networkx.DiGraph or a list of edges, not from {_short(edges)}."
+        )
+    graph: nx.DiGraph[Any] = nx.DiGraph()
+    for edge in edges:
+        if not isinstance(edge, tuple | list) or len(edge) != 2:
+            raise FlowDefinitionError(f"{_short(edge)} is no edge: each is a pair (before, after).")
+        try:
+            graph.add_edge(*edge)
+        except TypeError as error:
+            raise FlowDefinitionError(
+                f"The edge {_short(edge)} has a node that cannot stand in a graph: {error}."
+            ) from None
+    return graph
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:79] + "…"
+
+
+def _name_of(node: Any) -> str:
+    return display_name(node) or "action"
+
+
+def _call_of(node: Any) -> ActionCall:
+    """Look at one node of the graph: how it is called, and how it is undone."""
+    if not isinstance(node, DagaAction):
+        return ActionCall(target(node))
+    name = display_name(node)
+    action = target(registered_function(node), in_thread=node.in_thread, what=name)
+    registered = node._wrapped_action_instance
+    if registered is None:
+        return ActionCall(action, None, node.no_effect, node.rollback_timeout)
+    if node.no_effect:
+        raise FlowDefinitionError(f"{name} says no_effect=True and has a rollback: one of the two is wrong.")
+    threaded = registered.in_thread if isinstance(registered, DagaAction) else node.in_thread
+    undo = rollback_target(
+        registered_function(registered), in_thread=threaded, what=f"the rollback of {name}"
+    )
+    return ActionCall(action, undo, False, node.rollback_timeout)
