@@ -33,6 +33,7 @@ from daga_nb.render.layout import (
     assemble,
     edges_of,
     plain_layout,
+    swing,
 )
 
 __all__ = ["Band", "Box", "Direction", "Edge", "Layout", "dot_source", "layout"]
@@ -178,5 +179,13 @@ def _read(plan: Plan, direction: Direction, text: str, engine: str) -> Layout:
         if len(points) % 3 != 1 or len(points) < 4:
             raise ValueError("Graphviz drew an edge that is no Bezier curve")
         drawn[gvid[entry["tail"]], gvid[entry["head"]]] = points
-    curves = [(tail, head, drawn[tail, head]) for tail, head in edges_of(plan)]
-    return assemble(plan, Sizes(plan, direction), centres, curves, engine)
+    sizes = Sizes(plan, direction)
+    curves = []
+    for tail, head in edges_of(plan):
+        points = swing(sizes, centres, tail, head)
+        if tail != ROOT and plan.batch_of[head] - plan.batch_of[tail] > 1:
+            # Only a curve that passes batches needs Graphviz, which leads it around the boxes in between.
+            low, high = points[0][0], points[-1][0]
+            points = [(min(max(along, low), high), across) for along, across in drawn[tail, head]]
+        curves.append((tail, head, points))
+    return assemble(plan, sizes, centres, curves, engine)

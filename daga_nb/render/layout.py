@@ -218,6 +218,15 @@ def assemble(
     )
 
 
+def swing(sizes: Sizes, centres: Mapping[int, Point], tail: int, head: int) -> list[Point]:
+    """Give the curve of an edge from side to side, as (along, across); it never leaves the gap between."""
+    (start, from_), (end, to) = centres[tail], centres[head]
+    start += sizes.extent(tail)[0] / 2
+    end -= sizes.extent(head)[0] / 2
+    bend = min((end - start) / 2, GAP_ALONG * 1.5)
+    return [(start, from_), (start + bend, from_), (end - bend, to), (end, to)]
+
+
 def plain_layout(plan: Plan, direction: Direction) -> Layout:
     """Place the nodes without Graphviz, in time linear in the plan (but for sorting each batch).
 
@@ -237,11 +246,7 @@ def plain_layout(plan: Plan, direction: Direction) -> Layout:
         along += deep + GAP_ALONG
     curves = []
     for tail, head in edges_of(plan):
-        (a, b), (c, d) = centres[tail], centres[head]
-        a += sizes.extent(tail)[0] / 2
-        c -= sizes.extent(head)[0] / 2
-        bend = min((c - a) / 2, GAP_ALONG * 1.5)
-        curves.append((tail, head, ((a, b), (a + bend, b), (c - bend, d), (c, d))))
+        curves.append((tail, head, swing(sizes, centres, tail, head)))
     return assemble(plan, sizes, centres, curves, "plain")
 
 
