@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: build, run and rollback, beside the baseline in the same process; prints ratios."""
+"""Build, run and rollback, beside the baseline in the same process; prints ratios."""
 
 from __future__ import annotations
 

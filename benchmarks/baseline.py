@@ -1,4 +1,4 @@
-"""A hand-written asyncio ready queue: what one would write for one graph, with no story, no states, no rollback.
+"""A hand-written asyncio ready queue: what one would write for one graph, without story, states or rollback.
 
 It keeps what any correct runner needs: a task for each action, predecessors' results in order, and a queue
 of what has finished. The saga variant calls each action's undo in reverse order of completion.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable
 from typing import Any
@@ -26,7 +27,7 @@ def make_action() -> DagaAction[Any, Any]:
 
 
 def chain(nodes: list[Any]) -> nx.DiGraph:
-    return nx.DiGraph(list(zip(nodes, nodes[1:], strict=False)))
+    return nx.DiGraph(list(itertools.pairwise(nodes)))
 
 
 def wide(nodes: list[Any]) -> nx.DiGraph:

@@ -14,7 +14,7 @@ from daga_nb.core.states import NodeState, RunState
 from daga_nb.engine.driver import FREE, Driver, Stepper
 from daga_nb.engine.faults import Fault, Where, find_node
 from daga_nb.engine.views import ByName, ReadOnly, Subscription
-from daga_nb.errors import DagaFlowError, FaultError, RollbackError, RunAborted, RunBusy, StepError
+from daga_nb.errors import DagaFlowError, FaultError, RollbackError, RunAborted, StepError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -83,7 +83,7 @@ class FlowRun:
     @property
     def input(self) -> Any:
         """What the actions without predecessors get."""
-        return self._driver.input
+        return self._driver.performer.input
 
     @property
     def state(self) -> RunState:
@@ -103,12 +103,12 @@ class FlowRun:
     @property
     def results(self) -> Mapping[str, Any]:
         """The results so far, live, by display name; those of undone actions stay here."""
-        return ByName(self.plan, self._driver.results)
+        return ByName(self.plan, self._driver.performer.results)
 
     @property
     def errors(self) -> Mapping[str, Exception]:
         """What the failed actions raised, live, by display name."""
-        return ByName(self.plan, self._driver.errors)
+        return ByName(self.plan, self._driver.performer.errors)
 
     @property
     def rollback_results(self) -> Mapping[str, Any]:
@@ -123,7 +123,7 @@ class FlowRun:
     @property
     def outputs(self) -> dict[str, Any]:
         """The results of the actions without successors, as far as there are any, by display name."""
-        results = self._driver.results
+        results = self._driver.performer.results
         return {self.plan.names[sink]: results[sink] for sink in self.plan.sinks if sink in results}
 
     @property
@@ -155,7 +155,7 @@ class FlowRun:
     @property
     def started_at(self) -> float | None:
         """When the run was first driven, in seconds since the epoch; None before."""
-        return self._driver.started_at
+        return self._driver.recorder.started_at
 
     def duration(self, name: str, *, rollback: bool = False) -> float | None:
         """Give how many seconds the call of an action (or of its rollback) took; None if it has not ended."""
@@ -164,14 +164,14 @@ class FlowRun:
 
     def inputs_of(self, name: str) -> list[Any]:
         """Give the list that an action is called with; None stands for a result that is not there yet."""
-        return list(self._driver.inputs(find_node(self.plan, name)).values())
+        return list(self._driver.performer.inputs(find_node(self.plan, name)).values())
 
     def subscribe(self, observer: Callable[[Event], object]) -> Subscription:
         """Have `observer` called with each event from now on, on the thread of the event loop.
 
         An observer that raises is logged and hears no more; it never hurts the run.
         """
-        observers = self._driver.observers
+        observers = self._driver.recorder.observers
         observers.append(observer)
 
         def close() -> None:
@@ -228,8 +228,7 @@ class FlowRun:
         """
         from daga_nb.debug.stepper import OneAction
 
-        if self._driver.driving:
-            raise RunBusy("this run is being driven already: await that call, or hold it, first")
+        self._driver.check_free()
         ready = self._driver.machine.ready()
         if name is None:
             if not ready.nodes:
@@ -294,8 +293,8 @@ class FlowRun:
             self._note_rollback(error)
             raise error
         if self.state is RunState.SUCCEEDED:
-            return [driver.results[node] for node in self.plan.batches[-1]]
-        found: list[Exception] = [driver.errors[node] for node in sorted(driver.errors)]
+            return [driver.performer.results[node] for node in self.plan.batches[-1]]
+        found: list[Exception] = [driver.performer.errors[node] for node in sorted(driver.performer.errors)]
         if not found:
             found.append(RunAborted(f"run {self._id} of {self._flow.name!r} was rolled back by request"))
         raise self._failure(found)

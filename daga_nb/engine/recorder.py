@@ -1,0 +1,76 @@
+"""Writes a run's story: stamps each event, hands it to the machine, then tells the observers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from logging import getLogger
+from time import perf_counter, time
+
+from daga_nb.core.events import Event
+from daga_nb.core.machine import Machine
+from daga_nb.core.states import State
+
+__all__ = ["Recorder"]
+
+log = getLogger(__name__)
+
+
+class Recorder:
+    """The one writer of a run's story, with the run's clock.
+
+    Attributes
+    ----------
+    machine
+        Where the story goes.
+    observers
+        Who is told of each event after it has been recorded.
+    started_at
+        When the clock was first switched on, in seconds since the epoch.
+    """
+
+    __slots__ = ("_off_at", "_origin", "_run_id", "machine", "observers", "started_at")
+
+    def __init__(self, machine: Machine, run_id: str) -> None:
+        self.machine = machine
+        self.observers: list[Callable[[Event], object]] = []
+        self.started_at: float | None = None
+        self._run_id = run_id
+        self._origin = 0.0
+        self._off_at: float | None = None
+
+    def switch_on(self) -> None:
+        """Let run time go on."""
+        now = perf_counter()
+        if self.started_at is None:
+            self._origin, self.started_at = now, time()
+        elif self._off_at is not None:
+            self._origin += now - self._off_at
+        self._off_at = None
+
+    def switch_off(self) -> None:
+        """Let run time stand still."""
+        self._off_at = perf_counter()
+
+    def record(self, node: int | None, state: State, reason: str = "") -> None:
+        """Write one state change down, and tell the observers.
+
+        Raises
+        ------
+        IllegalTransition
+            If the machine does not allow it; then nothing is written and nobody told.
+        """
+        machine = self.machine
+        name = None if node is None else machine.plan.names[node]
+        event = Event(len(machine.events) + 1, perf_counter() - self._origin, name, state, 1, reason)
+        machine.apply(event)
+        if self.observers:
+            self._tell(event)
+
+    def _tell(self, event: Event) -> None:
+        for observer in tuple(self.observers):
+            try:
+                observer(event)
+            except Exception:
+                log.exception("an observer of run %s failed and hears no more: %r", self._run_id, observer)
+                if observer in self.observers:
+                    self.observers.remove(observer)
