@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
+from functools import partial
 from logging import getLogger
 from typing import Any, Protocol
 
@@ -91,7 +92,7 @@ class Driver:
         self._max_parallel = max_parallel
         self._deadlines = [call.rollback_timeout or rollback_timeout for call in calls]
         self._patience = rollback_timeout
-        self._tasks: dict[asyncio.Task[None], int] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
         self._overdue: set[int] = set()
         self._lost: set[int] = set()
         self._waiter: asyncio.Future[None] | None = None
@@ -182,15 +183,18 @@ class Driver:
         self.performer.turned_by = next((error for error in errors if error is not None), None)
 
     async def _admit(self, stepper: Stepper, ready: Ready) -> bool:
-        with _Held(self):
-            admitted = await stepper.admit(ready)
+        if stepper is FREE:
+            admitted: Sequence[int] = ready.nodes
+        else:
+            with _Held(self):
+                admitted = await stepper.admit(ready)
         # While the stepper thought, a cancel or an abort may have come.
         if not admitted or (self.closing and ready.direction == "forward"):
             return bool(self.closing)
         if self.machine.run_state is RunState.READY:
             self.recorder.record(None, RunState.RUNNING)
         if ready.direction == "forward":
-            await self._start(admitted, NodeState.RUNNING, self._do, stepper.dwell)
+            await self._start(admitted, NodeState.RUNNING, self._do, stepper)
             return True
         to_call = []
         for node in admitted:
@@ -201,7 +205,7 @@ class Driver:
                 self.recorder.record(node, NodeState.ROLLED_BACK, "no effect")
             else:
                 self.recorder.record(node, NodeState.KEPT, "no rollback")
-        await self._start(to_call, NodeState.ROLLING_BACK, self._undo, stepper.dwell)
+        await self._start(to_call, NodeState.ROLLING_BACK, self._undo, stepper)
         return True
 
     async def _start(
@@ -209,21 +213,21 @@ class Driver:
         nodes: Sequence[int],
         state: NodeState,
         carry_out: Callable[[int], Coroutine[Any, Any, None]],
-        dwell: float,
+        stepper: Stepper,
     ) -> None:
+        held = _Held(self)
         for node in nodes:
             self.recorder.record(node, state)
         try:
-            if dwell and nodes:
-                with _Held(self):
-                    await asyncio.sleep(dwell)
+            if stepper is not FREE and stepper.dwell and nodes:
+                with held:
+                    await asyncio.sleep(stepper.dwell)
         finally:
             # Shown as running, so they must be carried through, whatever came meanwhile.
             create_task = asyncio.get_running_loop().create_task
             for node in nodes:
-                task = create_task(carry_out(node))
-                self._tasks[task] = node
-                task.add_done_callback(self._done)
+                self._tasks[node] = task = create_task(carry_out(node))
+                task.add_done_callback(partial(self._done, node))
 
     async def _wait(self) -> None:
         self._waiter = asyncio.get_running_loop().create_future()
@@ -236,16 +240,15 @@ class Driver:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    def _done(self, task: asyncio.Task[None]) -> None:
-        node = self._tasks.pop(task, None)
-        if node is not None:
-            if task.cancelled():  # from outside, before its first step
+    def _done(self, node: int, task: asyncio.Task[None]) -> None:
+        if task.cancelled():  # before its first step, so that nothing of it has run
+            if self._tasks.get(node) is task:
                 never = Outcome(None, asyncio.CancelledError("cancelled before it was called"), None, 0.0)
                 self._settle(node, never)
                 self._settle_back(node, never)
-            elif (error := task.exception()) is not None:
-                self._broken = error
-        self._wake()
+        elif (error := task.exception()) is not None:
+            self._broken = error
+            self._wake()
 
     # ---------------------------------------------------- calling and settling
 
@@ -259,6 +262,8 @@ class Driver:
     def _settle(self, node: int, outcome: Outcome) -> None:
         if self.machine.states[node] is not NodeState.RUNNING:
             return  # given up meanwhile
+        del self._tasks[node]
+        self._wake()
         self.durations[node] = outcome.seconds
         error = outcome.error
         if error is None:
@@ -285,9 +290,7 @@ class Driver:
         return error
 
     async def _undo(self, node: int) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        timer = asyncio.get_running_loop().call_later(self._deadlines[node], self._expire, node, task)
+        timer = asyncio.get_running_loop().call_later(self._deadlines[node], self._expire, node)
         ended = "SUCCEEDED"
         if node in self.performer.errors or node in self._lost:
             ended = "UNKNOWN" if node in self._lost else "FAILED"
@@ -299,6 +302,8 @@ class Driver:
     def _settle_back(self, node: int, outcome: Outcome) -> None:
         if self.machine.states[node] is not NodeState.ROLLING_BACK:
             return  # given up meanwhile
+        del self._tasks[node]
+        self._wake()
         self.rollback_durations[node] = outcome.seconds
         error = outcome.error
         if error is None:
@@ -330,33 +335,33 @@ class Driver:
             return
         self.cancelled = True
         self.close("cancelled")
-        for task, node in self._tasks.items():
+        for node, task in self._tasks.items():
             if self.machine.states[node] is NodeState.RUNNING:
                 if node not in self.performer.in_thread:  # a thread cannot be stopped, only waited for
                     task.cancel("the run was cancelled")
-                asyncio.get_running_loop().call_later(self._patience, self._stop_waiting, task)
+                asyncio.get_running_loop().call_later(self._patience, self._stop_waiting, node, task)
 
-    def _expire(self, node: int, task: asyncio.Task[None]) -> None:
+    def _expire(self, node: int) -> None:
         self._overdue.add(node)
-        self._stop_waiting(task)
+        self._stop_waiting(node, self._tasks[node])
 
-    def _stop_waiting(self, task: asyncio.Task[None]) -> None:
+    def _stop_waiting(self, node: int, task: asyncio.Task[None]) -> None:
         """Cancel a call that outlived its deadline; if it swallows even that, its outcome is lost."""
-        if task in self._tasks:
+        if self._tasks.get(node) is task:
             task.cancel("the deadline has passed")
-            asyncio.get_running_loop().call_later(_GRACE, self._lose, task)
+            asyncio.get_running_loop().call_later(_GRACE, self._lose, node, task)
 
-    def _lose(self, task: asyncio.Task[None]) -> None:
-        node = self._tasks.pop(task, None)
-        if node is None:
+    def _lose(self, node: int, task: asyncio.Task[None]) -> None:
+        if self._tasks.get(node) is not task:
             return
         log.error("the call of %r does not end, although it was cancelled", self.plan.names[node])
         if self.machine.states[node] is NodeState.RUNNING:
+            del self._tasks[node]
             self._lost.add(node)
             self.recorder.record(node, NodeState.UNKNOWN, "it does not end, although it was cancelled")
+            self._wake()
         else:
             self._settle_back(node, Outcome(None, asyncio.CancelledError(), None, self._deadlines[node]))
-        self._wake()
 
 
 class _Held:
@@ -366,7 +371,7 @@ class _Held:
 
     def __init__(self, driver: Driver) -> None:
         self._recorder = driver.recorder
-        self._off = not driver._tasks
+        self._off = not driver.machine.running
 
     def __enter__(self) -> None:
         if self._off:
