@@ -1,0 +1,165 @@
+"""The live graph of a run, alone: for one's own dashboards."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import anywidget
+import traitlets
+
+from daga_nb.engine.run import FlowRun
+from daga_nb.errors import describe
+from daga_nb.render.dot import layout
+from daga_nb.widgets.bundle import module, style
+from daga_nb.widgets.commands import Command, parse
+from daga_nb.widgets.feed import Feed
+from daga_nb.widgets.loop import Home
+from daga_nb.widgets.marks import face
+
+__all__ = ["FlowCanvas", "GraphWidget", "canvas"]
+
+GRAPH_MODULES = ("dom.js", "link.js", "camera.js", "node.js", "graph.js", "stage.js")
+
+
+class GraphWidget(anywidget.AnyWidget):
+    """What the canvas and the lab share: a graph that follows a run, in any number of views.
+
+    Attributes
+    ----------
+    direction
+        ``"LR"``, left to right, or ``"TB"``, top to bottom; may be set.
+    height
+        The height of the graph in pixels; None for one that suits it.
+    selected
+        The display name of the action that was selected last, in any view; can be observed.
+    ignored
+        How many messages from the page were no command, and were left alone.
+    """
+
+    direction = traitlets.Enum(["LR", "TB"], default_value="LR").tag(sync=True)
+    height = traitlets.Int(None, allow_none=True).tag(sync=True)
+    selected = traitlets.Unicode(None, allow_none=True)
+    _face = traitlets.Dict().tag(sync=True)
+    _layouts = traitlets.Dict().tag(sync=True)
+    _now = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, run: FlowRun, *, direction: Literal["LR", "TB"], height: int | None) -> None:
+        self.ignored = 0
+        self._run = run
+        self._home = Home(self._complain)
+        self._feed = Feed(self._tell, self._keep, self._extras, self._heard)
+        self._feed.follow(run)
+        super().__init__(
+            direction=direction,
+            height=height,
+            _face=face(run.plan, run.flow.name),
+            _layouts={direction: layout(run.plan, direction).to_json()},
+            _now=self._feed.snapshot(),
+        )
+        self.on_msg(self._receive)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._run!r}>"
+
+    @property
+    def run(self) -> FlowRun:
+        """The run that is shown."""
+        return self._run
+
+    def close(self) -> None:
+        """Stop following the run, and take the views away."""
+        self._feed.close()
+        super().close()
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
+        still = self._run.picture()._repr_mimebundle_()
+        pictures, sizes = still if isinstance(still, tuple) else (still, {})
+        return {**pictures, **data}, {**sizes, **metadata}
+
+    @traitlets.observe("direction")
+    def _lay_out(self, change: Any) -> None:
+        if change.new not in self._layouts:
+            self._layouts = {**self._layouts, change.new: layout(self._run.plan, change.new).to_json()}
+
+    def _tell(self, message: dict[str, Any]) -> None:
+        self.send(message)
+
+    def _keep(self, snapshot: dict[str, Any]) -> None:
+        self._now = snapshot
+
+    def _extras(self, whole: bool) -> dict[str, Any]:
+        return {}
+
+    def _heard(self, event: Any) -> None:
+        if event.node is None and event.state.ended:
+            self._home.call(self._feed.rest)
+
+    def _complain(self, error: BaseException) -> None:
+        self._tell({"t": "error", "text": describe(error)})
+
+    def _receive(self, _: Any, content: Any, buffers: Any) -> None:
+        # May run on any thread, beside another event loop: hand it over, and do nothing else.
+        self._home.call(self._understand, content)
+
+    def _understand(self, content: Any) -> None:
+        command = parse(content, len(self._run.plan))
+        if command is None:
+            self.ignored += 1
+        else:
+            self._obey(command)
+
+    def _obey(self, command: Command) -> None:
+        """Do what the page asks."""
+        if command.name == "hello":
+            self._feed.tell_all()
+        elif command.name == "direction":
+            self.direction = command.to
+        elif command.name == "look":
+            self.selected = self._run.plan.names[command.node or 0]
+
+
+class FlowCanvas(GraphWidget):
+    """The live graph of one run. `canvas` makes it.
+
+    Examples
+    --------
+    >>> from daga_nb import DagaFlow
+    >>> flow = DagaFlow([(abs, max)])
+    >>> graph = FlowCanvas(flow.start())
+    >>> graph.direction
+    'LR'
+    """
+
+    _esm = module(*GRAPH_MODULES, "canvas.js")
+    _css = style("graph.css")
+
+    def __init__(
+        self, run: FlowRun, *, direction: Literal["LR", "TB"] = "LR", height: int | None = None
+    ) -> None:
+        super().__init__(run, direction=direction, height=height)
+
+
+def canvas(run: FlowRun, *, direction: Literal["LR", "TB"] = "LR", height: int | None = None) -> FlowCanvas:
+    """Give the live graph of `run`, which follows it in every output that shows it.
+
+    Parameters
+    ----------
+    run
+        The run to follow: ``flow.start(...)``.
+    direction
+        ``"LR"``, left to right, or ``"TB"``, top to bottom.
+    height
+        Its height in pixels; None for one that suits the graph.
+
+    Examples
+    --------
+    >>> from daga_nb import DagaFlow
+    >>> async def quote(results): return 842.0
+    >>> async def pay(results): return "paid"
+    >>> run = DagaFlow([(quote, pay)]).start()
+    >>> canvas(run, direction="TB").run is run
+    True
+    """
+    return FlowCanvas(run, direction=direction, height=height)

@@ -1,0 +1,87 @@
+"""The closed list of what a page may ask of the kernel. Anything else is not understood, and does nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from daga_nb.widgets.marks import PLACES
+
+__all__ = ["KINDS", "Command", "parse"]
+
+KINDS: Mapping[str, type[Exception]] = {
+    kind.__name__: kind for kind in (RuntimeError, TimeoutError, ConnectionError, ValueError)
+}
+"""The kinds of failure that can be planted by a click."""
+
+
+class Command(NamedTuple):
+    """One command, checked: every field has a value of the right kind, and the node is in the plan."""
+
+    name: str
+    node: int | None = None
+    where: str = ""
+    kind: str = ""
+    to: Any = None
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
+
+
+def _is_one_of(*choices: str) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, str) and value in choices
+
+
+_WHERE = _is_one_of(*PLACES)
+_DIRECTION = _is_one_of("LR", "TB")
+
+_FIELDS: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
+    "hello": {},
+    "run": {},
+    "pause": {},
+    "step": {},
+    "rollback": {},
+    "reset": {},
+    "action": {},
+    "speed": {"to": _is_share},
+    "direction": {"to": _DIRECTION},
+}
+_NODE_FIELDS: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
+    "look": {},
+    "plant": {"where": _WHERE, "kind": _is_one_of(*KINDS)},
+    "clear": {"where": _WHERE},
+}
+
+
+def parse(content: Any, nodes: int) -> Command | None:
+    """Give the command that a message from the page holds, or None if it holds none.
+
+    `nodes` is how many nodes the plan has.
+
+    >>> parse({"cmd": "plant", "node": 2, "where": "after", "kind": "TimeoutError"}, nodes=3)
+    Command(name='plant', node=2, where='after', kind='TimeoutError', to=None)
+    >>> parse({"cmd": "look", "node": 3}, nodes=3) is None
+    True
+    >>> parse({"cmd": "eval", "to": "1 + 1"}, nodes=3) is None
+    True
+    """
+    if not isinstance(content, dict):
+        return None
+    given = dict(content)
+    name = given.pop("cmd", None)
+    if not isinstance(name, str):
+        return None
+    if name in _NODE_FIELDS:
+        node = given.get("node")
+        if not isinstance(node, int) or isinstance(node, bool) or not 0 <= node < nodes:
+            return None
+        del given["node"]
+        fields = _NODE_FIELDS[name]
+    elif name in _FIELDS:
+        node, fields = None, _FIELDS[name]
+    else:
+        return None
+    if set(given) != set(fields) or not all(check(given[field]) for field, check in fields.items()):
+        return None
+    return Command(name, node, **given)

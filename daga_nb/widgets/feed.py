@@ -1,0 +1,146 @@
+"""From a run to its views: what changed is collected, and said in small messages, at most 30 a second."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from daga_nb.core.events import Event
+from daga_nb.engine.run import FlowRun
+from daga_nb.widgets.loop import Throttle
+from daga_nb.widgets.marks import fault_bits, head, node_mark
+
+__all__ = ["Feed"]
+
+FRAME = 1 / 30
+"""Seconds between two messages."""
+
+REST = 0.5
+"""Seconds after a change until the state that a saved notebook shows is brought up to date."""
+
+
+class Feed:
+    """Follows a run and says what has become of it: a snapshot when asked, else only the changes.
+
+    Parameters
+    ----------
+    send
+        Is given each message.
+    keep
+        Is given a snapshot now and then: the state that outlives the kernel.
+    extras
+        Gives what else belongs into a message, and what else belongs into a snapshot.
+
+    Examples
+    --------
+    >>> from daga_nb import DagaFlow
+    >>> async def pay(results): return "paid"
+    >>> run = DagaFlow([(pay, print)]).start()
+    >>> sent = []
+    >>> feed = Feed(sent.append, keep=lambda snapshot: None)
+    >>> feed.follow(run)
+    >>> import asyncio
+    >>> _ = asyncio.run(run.step())
+    >>> feed.flush()
+    >>> sent[-1]["t"], sent[-1]["nodes"][0][:2]
+    ('change', [0, 2])
+    """
+
+    def __init__(
+        self,
+        send: Callable[[dict[str, Any]], None],
+        keep: Callable[[dict[str, Any]], None],
+        extras: Callable[[bool], dict[str, Any]] | None = None,
+        on_event: Callable[[Event], None] | None = None,
+    ) -> None:
+        self._send = send
+        self._keep = keep
+        self._extras = extras or (lambda whole: {})
+        self._on_event = on_event
+        self._run: FlowRun | None = None
+        self._close_subscription: Callable[[], None] = lambda: None
+        self._version = 0
+        self._changed: set[int] = set()
+        self._faults: dict[str, int] = {}
+        self._head: dict[str, Any] = {}
+        self._lock = threading.RLock()
+        self._frames = Throttle(self.flush, FRAME)
+        self._rests = Throttle(self.rest, REST, delay=REST)
+
+    def follow(self, run: FlowRun) -> None:
+        """Follow `run` from now on, and no other; the views get a snapshot."""
+        self._close_subscription()
+        self._run = run
+        subscription = run.subscribe(self._hear)
+        self._close_subscription = subscription.close
+        with self._lock:
+            self._changed.clear()
+
+    def close(self) -> None:
+        """Follow nothing any more."""
+        self._close_subscription()
+        self._run = None
+
+    def _hear(self, event: Event) -> None:
+        if self._run is None:
+            return
+        if event.node is not None:
+            self._changed.add(self._run.plan.ids[event.node])
+        if self._on_event is not None:
+            self._on_event(event)
+        self.touch()
+
+    def touch(self) -> None:
+        """Say soon what has changed; from any thread with a running loop."""
+        self._frames.request()
+        self._rests.request()
+
+    def snapshot(self) -> dict[str, Any]:
+        """Give everything that the views show, as of now."""
+        run = self._run
+        if run is None:
+            return {}
+        with self._lock:
+            faults = fault_bits(run)
+            nodes = [node_mark(run, node, faults) for node in range(len(run.plan))]
+            return {"v": self._version, "nodes": nodes, "head": head(run), **self._extras(True)}
+
+    def tell_all(self) -> None:
+        """Send a snapshot: to a view that has just opened, or because the run is another one."""
+        with self._lock:
+            self.flush()
+            self._send({"t": "now", **self.snapshot()})
+
+    def flush(self) -> None:
+        """Say what has changed since the last message, if anything has."""
+        run = self._run
+        if run is None:
+            return
+        with self._lock:
+            message = self._changes(run)
+            if message:
+                self._version += 1
+                self._send({"t": "change", "v": self._version, **message})
+
+    def _changes(self, run: FlowRun) -> dict[str, Any]:
+        # Replaced at once rather than read and cleared: events may come in on another thread.
+        changed, self._changed = self._changed, set()
+        faults = fault_bits(run)
+        for name in {**faults, **self._faults}:
+            if faults.get(name) != self._faults.get(name):
+                changed.add(run.plan.ids[name])
+        self._faults = faults
+        message: dict[str, Any] = {}
+        if changed:
+            message["nodes"] = [[node, *node_mark(run, node, faults)] for node in sorted(changed)]
+        now = head(run)
+        if now != self._head:
+            message["head"] = self._head = now
+        return {**message, **self._extras(False)}
+
+    def rest(self) -> None:
+        """Bring what a saved notebook shows up to date."""
+        self.flush()
+        if self._run is not None:
+            self._keep(self.snapshot())

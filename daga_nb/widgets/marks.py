@@ -1,0 +1,138 @@
+"""What the page needs to know about a run, as small JSON values. All run logic stays on this side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from daga_nb.core.states import NodeState, RunState
+from daga_nb.render.text import elide
+from daga_nb.render.theme import FAULT_GLYPH, LOOKS, RUN_LOOKS
+
+if TYPE_CHECKING:
+    from daga_nb.core.plan import Plan
+    from daga_nb.engine.run import FlowRun
+
+__all__ = ["PLACES", "STATES", "edge_mode", "face", "fault_bits", "head", "node_mark", "seconds"]
+
+STATES = tuple(LOOKS)
+RUN_STATES = tuple(RUN_LOOKS)
+PLACES = ("before", "after", "rollback")
+"""Where a fault strikes; the number 1, 2 or 4 of each is its bit in a mark."""
+
+MODES = ("idle", "done", "flow", "back", "undone", "dead")
+
+_NUMBER = {state: number for number, state in enumerate(STATES)}
+_RUN_NUMBER = {state: number for number, state in enumerate(RUN_STATES)}
+_BIT = {place: 1 << number for number, place in enumerate(PLACES)}
+
+_N = NodeState
+_BUSY = frozenset({_N.RUNNING, _N.ROLLING_BACK})
+_UNDONE = frozenset({_N.ROLLED_BACK, _N.ROLLBACK_FAILED, _N.KEPT, _N.FAILED, _N.UNKNOWN})
+
+
+def seconds(value: float | None) -> str:
+    """Give a duration as people read it; empty for None.
+
+    >>> seconds(0.1234), seconds(75.2), seconds(0.00004)
+    ('0.12 s', '75 s', '<1 ms')
+    """
+    if value is None:
+        return ""
+    if value < 0.001:
+        return "<1 ms"
+    if value < 0.01:
+        return f"{value * 1000:.0f} ms"
+    return f"{value:.2f} s" if value < 10 else f"{value:.0f} s"
+
+
+def edge_mode(tail: NodeState | None, head: NodeState) -> str:
+    """Give how an edge is drawn between a node (None for the input) and its successor.
+
+    >>> edge_mode(NodeState.SUCCEEDED, NodeState.RUNNING)
+    'flow'
+    >>> edge_mode(NodeState.ROLLING_BACK, NodeState.ROLLED_BACK)
+    'back'
+    """
+    if head is _N.RUNNING:
+        return "flow"
+    if head is _N.ABANDONED:
+        return "dead"
+    if head is _N.PENDING:
+        return "idle"
+    if head in _UNDONE:
+        if tail is _N.ROLLING_BACK:
+            return "back"
+        if tail in _UNDONE or (tail is None and head in (_N.ROLLED_BACK, _N.ROLLBACK_FAILED)):
+            return "undone"
+    return "done"
+
+
+def face(plan: Plan, name: str) -> dict[str, Any]:
+    """Give what never changes: the names, the batches, the looks of the states and of the edges."""
+    rows: list[NodeState | None] = [*STATES, None]
+    return {
+        "name": elide(name, 60),
+        "labels": [elide(one) for one in plan.names],
+        "names": [elide(one, 160) for one in plan.names],
+        "batch": [number + 1 for number in plan.batch_of],
+        "batches": len(plan.batches),
+        "looks": [
+            {
+                "key": look.key,
+                "glyph": look.glyph,
+                "word": look.word,
+                "struck": look.struck,
+                "busy": state in _BUSY,
+            }
+            for state, look in LOOKS.items()
+        ],
+        "run_looks": [
+            {"key": look.key, "glyph": look.glyph, "word": look.word} for look in RUN_LOOKS.values()
+        ],
+        "modes": MODES,
+        "edges": [[MODES.index(edge_mode(tail, one)) for one in STATES] for tail in rows],
+        "places": PLACES,
+        "place_words": ["before the effect", "after the effect", "in the rollback"],
+        "place_pills": ["before", "after", "undo"],
+        "fault_glyph": FAULT_GLYPH,
+        "failed_glyph": LOOKS[_N.FAILED].glyph,
+    }
+
+
+def fault_bits(run: FlowRun) -> dict[str, int]:
+    """Give the planted faults of each action as bits: 1 before, 2 after, 4 in the rollback."""
+    found: dict[str, int] = {}
+    for fault in run.faults:
+        found[fault.at] = found.get(fault.at, 0) | _BIT[fault.where]
+    return found
+
+
+def node_mark(run: FlowRun, node: int, faults: Mapping[str, int]) -> list[Any]:
+    """Give what a node shows now: its state, a duration, its faults as bits, and whether it failed."""
+    name = run.plan.names[node]
+    state = run.node_states[node]
+    lasted = None
+    if state not in _BUSY and state is not _N.PENDING:
+        back = state is _N.ROLLED_BACK or state is _N.ROLLBACK_FAILED
+        lasted = run.duration(name, rollback=back)
+    return [_NUMBER[state], seconds(lasted), faults.get(name, 0), int(name in run.errors)]
+
+
+def head(run: FlowRun) -> dict[str, Any]:
+    """Give what is said about the run as a whole: its state, what comes next, how far it is, its front."""
+    counts = dict.fromkeys(STATES, 0)
+    front = 0
+    for node, state in enumerate(run.node_states):
+        counts[state] += 1
+        if state in _BUSY:
+            front = run.plan.batch_of[node] + 1
+    step = run.next
+    ways = {RunState.RUNNING: 1, RunState.ROLLING_BACK: -1}
+    return {
+        "state": _RUN_NUMBER[run.state],
+        "next": str(step),
+        "counts": [[_NUMBER[state], count] for state, count in counts.items() if count],
+        "front": front,
+        "way": ways.get(run.state, 0),
+    }

@@ -1,0 +1,156 @@
+// @ts-check
+// What part of the graph is seen: zoom, pan, fit.
+
+const NEAREST = 3;
+const FARTHEST = 0.05;
+const MARGIN = 14;
+
+class Camera {
+  /**
+   * @param {any} frame the svg element
+   * @param {any} world the group that is moved
+   */
+  constructor(frame, world) {
+    this.frame = frame;
+    this.world = world;
+    this.scale = 1;
+    this.whole = 1;
+    this.x = 0;
+    this.y = 0;
+    this.width = 1;
+    this.height = 1;
+    this.fitting = true;
+    this.moved = false;
+    frame.addEventListener("wheel", (/** @type {WheelEvent} */ event) => this.wheel(event), { passive: false });
+    frame.addEventListener("pointerdown", (/** @type {PointerEvent} */ event) => this.grab(event));
+    this.observer = new ResizeObserver(() => this.fitting && this.fit());
+    this.observer.observe(frame);
+  }
+
+  close() {
+    this.observer.disconnect();
+  }
+
+  /**
+   * @param {number} width
+   * @param {number} height
+   */
+  show(width, height) {
+    this.width = width;
+    this.height = height;
+    this.fit();
+  }
+
+  fit() {
+    const box = this.frame.getBoundingClientRect();
+    if (!box.width || !box.height) return;
+    const scale = Math.min((box.width - 2 * MARGIN) / this.width, (box.height - 2 * MARGIN) / this.height, 1.35);
+    this.whole = this.scale = Math.max(scale, FARTHEST);
+    this.x = (box.width - this.width * this.scale) / 2;
+    this.y = (box.height - this.height * this.scale) / 2;
+    this.fitting = true;
+    this.apply();
+  }
+
+  /**
+   * @param {number} factor
+   * @param {number} [x] the point of the frame that stays where it is
+   * @param {number} [y]
+   */
+  zoom(factor, x, y) {
+    const box = this.frame.getBoundingClientRect();
+    const px = x ?? box.width / 2;
+    const py = y ?? box.height / 2;
+    const scale = Math.min(NEAREST, Math.max(FARTHEST, this.scale * factor));
+    this.x = px - ((px - this.x) * scale) / this.scale;
+    this.y = py - ((py - this.y) * scale) / this.scale;
+    this.scale = scale;
+    this.fitting = false;
+    this.apply();
+  }
+
+  /**
+   * Move as little as is needed to see a box of the graph.
+   * @param {number[]} box x, y, width, height
+   */
+  reveal([x, y, width, height]) {
+    const frame = this.frame.getBoundingClientRect();
+    const left = this.x + x * this.scale;
+    const top = this.y + y * this.scale;
+    const dx = shift(left, left + width * this.scale, frame.width);
+    const dy = shift(top, top + height * this.scale, frame.height);
+    if (!dx && !dy) return;
+    this.x += dx;
+    this.y += dy;
+    this.fitting = false;
+    this.apply();
+  }
+
+  /**
+   * Show a box of the graph in the middle, as large as it fits.
+   * @param {number[]} box x, y, width, height
+   */
+  visit([x, y, width, height]) {
+    const frame = this.frame.getBoundingClientRect();
+    const scale = Math.min((frame.height - 2 * MARGIN) / height, frame.width / (3 * width), 1);
+    this.scale = Math.max(scale, FARTHEST);
+    this.x = frame.width / 2 - (x + width / 2) * this.scale;
+    this.y = frame.height / 2 - (y + height / 2) * this.scale;
+    this.apply();
+  }
+
+  apply() {
+    this.world.setAttribute("transform", `translate(${this.x.toFixed(2)} ${this.y.toFixed(2)}) scale(${this.scale.toFixed(4)})`);
+    const distance = this.scale >= 0.62 ? "near" : this.scale >= 0.36 ? "middle" : "far";
+    if (this.frame.dataset.distance !== distance) this.frame.dataset.distance = distance;
+  }
+
+  /** @param {WheelEvent} event */
+  wheel(event) {
+    // A plain wheel scrolls the page, unless the reader works in the graph.
+    if (!event.ctrlKey && !event.metaKey && !this.frame.contains(document.activeElement)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const box = this.frame.getBoundingClientRect();
+    const lines = event.deltaMode === 1 ? 30 : 1;
+    this.zoom(Math.exp(-event.deltaY * lines * 0.0016), event.clientX - box.left, event.clientY - box.top);
+  }
+
+  /** @param {PointerEvent} event */
+  grab(event) {
+    if (event.button !== 0) return;
+    const start = { x: event.clientX, y: event.clientY, left: this.x, top: this.y };
+    this.moved = false;
+    const move = (/** @type {PointerEvent} */ to) => {
+      if (!this.moved && Math.hypot(to.clientX - start.x, to.clientY - start.y) < 5) return;
+      if (!this.moved) this.frame.setPointerCapture(event.pointerId);
+      this.moved = true;
+      this.fitting = false;
+      this.x = start.left + to.clientX - start.x;
+      this.y = start.top + to.clientY - start.y;
+      this.frame.classList.add("dnb-dragging");
+      this.apply();
+    };
+    const release = () => {
+      this.frame.classList.remove("dnb-dragging");
+      this.frame.removeEventListener("pointermove", move);
+      this.frame.removeEventListener("pointerup", release);
+      this.frame.removeEventListener("pointercancel", release);
+    };
+    this.frame.addEventListener("pointermove", move);
+    this.frame.addEventListener("pointerup", release);
+    this.frame.addEventListener("pointercancel", release);
+  }
+}
+
+/**
+ * How far a stretch has to move to lie inside 0..size.
+ * @param {number} from
+ * @param {number} to
+ * @param {number} size
+ */
+function shift(from, to, size) {
+  if (from < MARGIN) return MARGIN - from;
+  if (to > size - MARGIN) return size - MARGIN - to;
+  return 0;
+}

@@ -1,0 +1,129 @@
+// @ts-check
+// Making elements. Text of others reaches the page as textContent alone.
+
+const SVG_NS = "http://www.w3.org/2000/svg";
+
+/**
+ * @param {Element} element
+ * @param {Record<string, any>} attributes
+ * @param {(Node | string)[]} children
+ */
+function fill(element, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name === "text") element.textContent = value;
+    else if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value !== undefined && value !== null && value !== false) element.setAttribute(name, String(value));
+  }
+  element.append(...children);
+  return element;
+}
+
+/**
+ * @param {string} tag
+ * @param {Record<string, any>} [attributes]
+ * @param {...(Node | string)} children
+ * @returns {any}
+ */
+function svg(tag, attributes = {}, ...children) {
+  return fill(document.createElementNS(SVG_NS, tag), attributes, children);
+}
+
+/**
+ * @param {string} tag
+ * @param {Record<string, any>} [attributes]
+ * @param {...(Node | string)} children
+ * @returns {any}
+ */
+function html(tag, attributes = {}, ...children) {
+  return fill(document.createElement(tag), attributes, children);
+}
+
+/** Small pictures for buttons, 16 by 16, drawn in the colour of the text. */
+const ICONS = {
+  run: "M4 2l9 6-9 6z",
+  pause: "M4 2h3v12H4zM9 2h3v12H9z",
+  batch: "M2 2l6 6-6 6zM8 2l6 6-6 6z",
+  action: "M2 7h7V3l5 5-5 5V9H2z",
+  back: "M6 3L1 7.5 6 12V9c4 0 6 1 8 4 0-5-3-7-8-7z",
+  reset: "M8 2a6 6 0 1 1-5.6 8h2.2A4 4 0 1 0 8 4v3L3.5 3.8 8 .5z",
+  fit: "M2 2h4v2H4v2H2zM10 2h4v4h-2V4h-2zM2 10h2v2h2v2H2zM12 10h2v4h-4v-2h2z",
+  turn: "M2 5h8V2l4 4-4 4V7H2zM14 11H6v3l-4-2.5L6 9v1h8z",
+  plus: "M7 3h2v4h4v2H9v4H7V9H3V7h4z",
+  minus: "M3 7h10v2H3z",
+  keys: "M1 4h14v9H1zM3 6v1h1V6zm2 0v1h1V6zm2 0v1h1V6zm2 0v1h1V6zm2 0v1h1V6zM4 9v2h8V9z",
+  side: "M1 3h14v10H1zM3 5v6h6V5z",
+};
+
+/** @param {keyof typeof ICONS} name */
+function icon(name) {
+  return svg(
+    "svg",
+    { class: "dnb-icon", viewBox: "0 0 16 16", width: 13, height: 13, "aria-hidden": "true" },
+    svg("path", { d: ICONS[name], fill: "currentColor", "fill-rule": "evenodd" }),
+  );
+}
+
+/**
+ * A button that keeps the focus where it was when the mouse presses it: keys go on working.
+ * It is never `disabled`, which would drop the focus; `aria-disabled` says and does the same.
+ * @param {{ icon?: keyof typeof ICONS, label: string, key?: string, title?: string, class?: string }} look
+ * @param {() => void} press
+ */
+function button(look, press) {
+  const element = html("button", {
+    type: "button",
+    class: `dnb-button ${look.class ?? ""}`,
+    title: look.title ?? look.label,
+    "aria-label": look.title ?? look.label,
+    onmousedown: (/** @type {Event} */ event) => {
+      event.preventDefault();
+      const box = /** @type {HTMLElement} */ (event.currentTarget).closest(".dnb-box");
+      if (box instanceof HTMLElement && !box.contains(document.activeElement)) box.focus({ preventScroll: true });
+    },
+    onclick: () => {
+      if (element.getAttribute("aria-disabled") !== "true") press();
+    },
+  });
+  if (look.icon) element.append(icon(look.icon));
+  if (look.label) element.append(html("span", { text: look.label }));
+  if (look.key) element.append(html("kbd", { text: look.key, "aria-hidden": "true" }));
+  return element;
+}
+
+/**
+ * @param {Element} element
+ * @param {boolean} possible
+ */
+function enable(element, possible) {
+  const value = possible ? "false" : "true";
+  if (element.getAttribute("aria-disabled") !== value) element.setAttribute("aria-disabled", value);
+}
+
+/** @type {CanvasRenderingContext2D | null} */
+let ruler = null;
+
+/**
+ * The text, or as much of it as fits, with an ellipsis.
+ * @param {string} text
+ * @param {number} width
+ * @param {string} font
+ */
+function fitted(text, width, font) {
+  ruler ??= document.createElement("canvas").getContext("2d");
+  if (!ruler) return text;
+  ruler.font = font;
+  if (text.length < 400 && ruler.measureText(text).width <= width) return text;
+  let low = 0;
+  let high = Math.min(text.length, 400);
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (ruler.measureText(text.slice(0, middle) + "…").width <= width) low = middle;
+    else high = middle - 1;
+  }
+  return text.slice(0, low) + "…";
+}
+
+/** Whether the reader asked for little motion. */
+function calm() {
+  return window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+}

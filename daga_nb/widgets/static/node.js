@@ -1,0 +1,147 @@
+// @ts-check
+// One action as a card: glyph, name, word, badges. Nothing in it moves when its state changes.
+
+const GLYPH_COLUMN = 34;
+const FONT = 'system-ui, "Segoe UI", Roboto, "Helvetica Neue", sans-serif';
+
+class NodeCard {
+  /**
+   * @param {any} face
+   * @param {number} number
+   * @param {number[]} box x, y, width, height
+   */
+  constructor(face, number, [x, y, width, height]) {
+    this.face = face;
+    this.number = number;
+    this.width = width;
+    this.height = height;
+    /** @type {any[]} */
+    this.mark = [-1, "", 0, 0];
+    const unit = height / 52;
+    const center = height / 2;
+    const room = width - GLYPH_COLUMN * unit - 8;
+    this.halo = svg("rect", { class: "dnb-halo", x: -5, y: -5, width: width + 10, height: height + 10, rx: 14 });
+    this.ring = svg("rect", { class: "dnb-ring", x: -5, y: -5, width: width + 10, height: height + 10, rx: 14 });
+    this.body = svg("rect", { class: "dnb-body", width, height, rx: 10 });
+    this.glyph = svg("text", { class: "dnb-glyph", x: 18 * unit, y: center, "font-size": 20 * unit });
+    this.far = svg("text", { class: "dnb-far-glyph", x: width / 2, y: center, "font-size": height * 0.72 });
+    const size = 15.5 * unit;
+    this.name = svg("text", {
+      class: "dnb-name",
+      x: GLYPH_COLUMN * unit,
+      y: center - 9 * unit,
+      "font-size": size,
+      text: fitted(face.labels[number], room, `640 ${size}px ${FONT}`),
+    });
+    const large = 21 * unit;
+    this.large = svg("text", {
+      class: "dnb-large-name",
+      x: GLYPH_COLUMN * unit,
+      y: center,
+      "font-size": large,
+      text: fitted(face.labels[number], room + 2, `640 ${large}px ${FONT}`),
+    });
+    this.word = svg("text", { class: "dnb-word", x: GLYPH_COLUMN * unit, y: center + 11 * unit, "font-size": 12 * unit });
+    this.wordRoom = room;
+    this.wordFont = `560 ${12 * unit}px ${FONT}`;
+    this.failed = svg(
+      "g",
+      { class: "dnb-failed", transform: `translate(2 ${height - 1})` },
+      svg("circle", { r: 9 }),
+      svg("text", { "font-size": 12, text: face.failed_glyph }),
+      svg("title", { text: "it failed" }),
+    );
+    this.faults = face.places.map((/** @type {string} */ place, /** @type {number} */ index) =>
+      faultBadge(face, place, index, width, height),
+    );
+    this.title = svg("title");
+    this.element = svg(
+      "g",
+      { class: "dnb-node", transform: `translate(${x} ${y})`, role: "button", tabindex: -1, "data-node": number },
+      this.title,
+      this.halo,
+      this.ring,
+      this.body,
+      this.glyph,
+      this.far,
+      this.name,
+      this.large,
+      this.word,
+      this.failed,
+      ...this.faults,
+    );
+  }
+
+  /** @param {any[]} mark */
+  paint(mark) {
+    const [state, time, faults, failed] = mark;
+    const known = this.mark[0] >= 0;
+    const changed = this.mark[0] !== state;
+    const look = this.face.looks[state];
+    if (changed) {
+      this.element.dataset.state = look.key;
+      this.element.classList.toggle("dnb-busy", look.busy);
+      this.element.classList.toggle("dnb-struck", look.struck);
+      this.glyph.textContent = look.glyph;
+      this.far.textContent = look.glyph;
+    }
+    if (changed || this.mark[1] !== time) {
+      this.word.textContent = fitted(time ? `${look.word} · ${time}` : look.word, this.wordRoom, this.wordFont);
+    }
+    if (!known || this.mark[2] !== faults) {
+      this.faults.forEach((/** @type {Element} */ badge, /** @type {number} */ index) =>
+        badge.classList.toggle("dnb-shown", Boolean(faults & (1 << index))),
+      );
+    }
+    if (!known || this.mark[3] !== failed) this.failed.classList.toggle("dnb-shown", Boolean(failed));
+    this.mark = mark;
+    const label = this.label();
+    this.title.textContent = label;
+    this.element.setAttribute("aria-label", label);
+    return known && changed;
+  }
+
+  /** The node in words: "payment, rolled back, batch 3, failed first". */
+  label() {
+    const [state, time, faults, failed] = this.mark;
+    const parts = [this.face.names[this.number], this.face.looks[state].word, `batch ${this.face.batch[this.number]}`];
+    if (time) parts.push(time);
+    if (failed) parts.push("failed first");
+    this.face.places.forEach((/** @type {string} */ _, /** @type {number} */ index) => {
+      if (faults & (1 << index)) parts.push(`failure planted ${this.face.place_words[index]}`);
+    });
+    return parts.join(", ");
+  }
+
+  /** Catch the eye for a moment: this is what just happened. */
+  flash() {
+    this.halo.animate([{ opacity: 0.9, strokeWidth: "3px" }, { opacity: 0, strokeWidth: "14px" }], {
+      duration: 900,
+      easing: "ease-out",
+    });
+  }
+}
+
+/**
+ * A planted failure: a pill on the side where it strikes. Before the effect: where the edges come in; after
+ * it: where they go out; in the rollback: below, on the way back.
+ * @param {any} face
+ * @param {string} place
+ * @param {number} index
+ * @param {number} width
+ * @param {number} height
+ */
+function faultBadge(face, place, index, width, height) {
+  const words = face.place_pills[index];
+  const room = 24 + words.length * 5.9;
+  const x = place === "before" ? -6 : width - room + 6;
+  const y = place === "rollback" ? height - 8 : -9;
+  return svg(
+    "g",
+    { class: "dnb-fault", "data-place": place, transform: `translate(${x} ${y})` },
+    svg("rect", { width: room, height: 17, rx: 8.5 }),
+    svg("text", { class: "dnb-bolt", x: 10, y: 9, "font-size": 11, text: face.fault_glyph }),
+    svg("text", { class: "dnb-pill", x: 18, y: 9, "font-size": 10.5, text: words }),
+    svg("title", { text: `failure planted ${face.place_words[index]}` }),
+  );
+}

@@ -1,0 +1,156 @@
+// @ts-check
+// The graph on its stage: camera, selection, legend. The canvas is this alone; the lab builds around it.
+
+const LOWEST = 250;
+const HIGHEST = 470;
+const FOLLOW_BELOW = 0.2;
+
+class Stage {
+  /**
+   * @param {any} model
+   * @param {{ select(number: number): void, turn(direction: string): void }} asked
+   */
+  constructor(model, asked) {
+    this.model = model;
+    this.asked = asked;
+    this.face = model.get("_face");
+    this.graph = new Graph(this.face);
+    this.legend = legendOf(this.face.looks);
+    this.element = html("div", { class: "dnb-stage" }, this.graph.frame, this.legend);
+    this.camera = new Camera(this.graph.frame, this.graph.world);
+    this.graph.frame.addEventListener("click", (/** @type {MouseEvent} */ event) => this.click(event));
+    this.sizes = new ResizeObserver(() => this.size());
+    this.sizes.observe(this.element);
+    this.arrange = () => this.lay();
+    model.on("change:direction", this.arrange);
+    model.on("change:_layouts", this.arrange);
+    model.on("change:height", () => this.size());
+    this.lay();
+  }
+
+  close() {
+    this.camera.close();
+    this.sizes.disconnect();
+  }
+
+  lay() {
+    const direction = this.model.get("direction");
+    const layout = this.model.get("_layouts")[direction];
+    if (!layout || layout.direction === this.graph.layout?.direction) return;
+    this.graph.draw(layout);
+    this.head && this.front(this.head);
+    this.size();
+    this.camera.show(layout.width, layout.height);
+  }
+
+  /** The height depends on the width and the layout, never on the states. */
+  size() {
+    const layout = this.graph.layout;
+    const width = this.element.clientWidth;
+    if (!layout || !width) return;
+    const scale = Math.min((width - 28) / layout.width, 1.35);
+    const wished = Math.min(HIGHEST, Math.max(LOWEST, layout.height * scale + 28));
+    const height = `${Math.round(this.model.get("height") ?? wished)}px`;
+    if (this.graph.frame.style.height !== height) this.graph.frame.style.height = height;
+  }
+
+  turn() {
+    this.asked.turn(this.model.get("direction") === "LR" ? "TB" : "LR");
+  }
+
+  /** @param {any} now */
+  snapshot(now) {
+    if (!now?.nodes) return;
+    this.graph.paintAll(now.nodes);
+    this.front(now.head);
+  }
+
+  /** @param {any} delta */
+  change(delta) {
+    if (delta.nodes) this.graph.change(delta.nodes);
+    if (delta.head) this.front(delta.head);
+  }
+
+  /** @param {any} head */
+  front(head) {
+    this.head = head;
+    this.graph.front(head.front, head.way);
+    const band = this.graph.layout?.bands[head.front - 1];
+    if (band && this.camera.fitting && this.camera.whole < FOLLOW_BELOW) this.camera.visit(band);
+  }
+
+  /** @param {MouseEvent} event */
+  click(event) {
+    if (this.camera.moved) return;
+    const node = /** @type {Element} */ (event.target).closest(".dnb-node");
+    if (node instanceof SVGElement) this.select(Number(node.dataset.node));
+  }
+
+  /** @param {number} number */
+  select(number) {
+    const card = this.graph.cards[number];
+    if (!card) return;
+    this.graph.select(number);
+    card.element.focus({ preventScroll: true });
+    this.camera.reveal(this.graph.layout.boxes[number]);
+    this.asked.select(number);
+  }
+
+  /**
+   * Take a key; true if it was one of the graph's own.
+   * @param {string} key
+   */
+  key(key) {
+    if (key === "+" || key === "=") this.camera.zoom(1.25);
+    else if (key === "-") this.camera.zoom(0.8);
+    else if (key === "0") this.camera.fit();
+    else if (key === "l" || key === "L") this.turn();
+    else if (key.startsWith("Arrow")) this.select(this.graph.neighbour(key));
+    else return false;
+    return true;
+  }
+
+  viewButtons() {
+    return [
+      button({ icon: "minus", label: "", title: "Zoom out (-)", class: "dnb-small" }, () => this.camera.zoom(0.8)),
+      button({ icon: "plus", label: "", title: "Zoom in (+)", class: "dnb-small" }, () => this.camera.zoom(1.25)),
+      button({ icon: "fit", label: "Fit", title: "Fit (0)" }, () => this.camera.fit()),
+      button({ icon: "turn", label: "Turn", title: "Left to right, or top to bottom (L)" }, () => this.turn()),
+    ];
+  }
+}
+
+/** @param {any[]} looks */
+function legendOf(looks) {
+  return html(
+    "div",
+    { class: "dnb-legend" },
+    ...looks.map((look) =>
+      html("span", { "data-state": look.key }, html("i", { text: look.glyph, "aria-hidden": "true" }), look.word),
+    ),
+  );
+}
+
+/**
+ * The keys of the widget stay in it: JupyterLab's own would insert cells. Saving and running still work.
+ * @param {HTMLElement} box
+ * @param {(key: string, event: KeyboardEvent) => boolean} take
+ */
+function listen(box, take) {
+  box.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.key === "Tab") return;
+    if (event.key === "Enter" && event.shiftKey) return;
+    event.stopPropagation();
+    if (event.key === "Escape") {
+      const cell = box.closest(".jp-Cell");
+      if (cell instanceof HTMLElement) cell.focus();
+      else box.blur();
+      return;
+    }
+    const target = /** @type {Element} */ (event.target);
+    const typing = target.closest("input, select, textarea");
+    const pressing = (event.key === " " || event.key === "Enter") && target.closest("button, summary");
+    if (typing || pressing) return;
+    if (take(event.key, event)) event.preventDefault();
+  });
+}
