@@ -348,6 +348,9 @@ class FlowRun:
 
     # ------------------------------------------------------------------ showing
 
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        return self.picture()._repr_mimebundle_(include, exclude)
+
     def picture(self) -> Picture:
         """Give the graph with its present states as a picture: the last cell of a notebook."""
         from daga_nb.render.picture import picture_of_run
