@@ -33,7 +33,10 @@ class ByName(Mapping[str, V]):
         self._values = values
 
     def __getitem__(self, name: str) -> V:
-        return self._values[self._plan.ids[name]]
+        try:
+            return self._values[self._plan.ids[name]]
+        except KeyError:
+            raise KeyError(name) from None
 
     def __iter__(self) -> Iterator[str]:
         numbers = sorted(self._values) if isinstance(self._values, Mapping) else range(len(self._values))
