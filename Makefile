@@ -1,0 +1,72 @@
+# `make lab` and `make test` are all that is needed; both make .venv first, once.
+# PYTHON=... chooses the Python; without it, the first on the PATH that is new enough.
+
+VENV := .venv
+BIN := $(VENV)/bin
+CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+MARKERS := $(if $(CHROMIUM),,-m "not browser")
+CODE := daga_nb tests benchmarks tools notebooks
+
+.PHONY: help lab test lint format types unit bench notebooks picture clean
+
+help:
+	@echo "make lab        install, and open JupyterLab on the first notebook"
+	@echo "make test       install what the tests need, and run them all"
+	@echo "make lint       ruff; also make format, make types (mypy), make unit (pytest)"
+	@echo "make bench      build, run and rollback beside a hand-written ready queue"
+	@echo "make notebooks  execute the notebooks, and save them with their outputs"
+	@echo "make picture    take the README's screenshot of the lab"
+
+lab: $(VENV)/lab
+	$(BIN)/jupyter lab $(ROOT) notebooks/01_first_flow.ipynb
+
+test: lint types unit
+
+lint: $(VENV)/test
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+
+format: $(VENV)/test
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+types: $(VENV)/test
+	$(BIN)/mypy
+
+unit: $(VENV)/test
+ifeq ($(CHROMIUM),)
+ifeq ($(CI),true)
+	@echo "CI=true leaves nothing out, and there is no Chromium for the browser tests" >&2; exit 1
+endif
+endif
+	$(BIN)/python -m pytest $(MARKERS)
+ifeq ($(CHROMIUM),)
+	@echo
+	@echo "LEFT OUT: the browser tests, because there is no chromium, chromium-browser or google-chrome on the PATH."
+	@echo "Debian: sudo apt install chromium. Fedora: sudo dnf install chromium. macOS: brew install --cask chromium."
+endif
+
+bench: $(VENV)/lab
+	$(BIN)/python -m benchmarks
+
+notebooks: $(VENV)/test
+	$(BIN)/python tools/execute_notebooks.py
+
+picture: $(VENV)/test
+	$(BIN)/python tools/screenshot.py
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/made: tools/venv.sh
+	@PYTHON="$(PYTHON)" tools/venv.sh $(VENV)
+	@touch $@
+
+$(VENV)/lab: $(VENV)/made pyproject.toml
+	$(BIN)/python -m pip install --quiet -e ".[lab]"
+	@touch $@
+
+$(VENV)/test: $(VENV)/made pyproject.toml
+	$(BIN)/python -m pip install --quiet -e ".[test]"
+	@touch $@ $(VENV)/lab
