@@ -17,7 +17,8 @@ from daga_nb.core.plan import Plan
 from daga_nb.errors import LayoutWarning
 from daga_nb.render import dot
 from daga_nb.render.dot import Layout, dot_source, layout
-from daga_nb.render.layout import ROOT, edges_of, plain_layout
+from daga_nb.render.layout import ROOT, edges_of
+from daga_nb.render.stack import plain_layout
 from daga_nb.render.text import elide
 
 HOSTILE = [
@@ -92,9 +93,15 @@ def check(plan: Plan, found: Layout) -> None:
             assert box.x + box.width <= band.x + band.width
             assert band.y <= box.y
             assert box.y + box.height <= band.y + band.height
-        # In a column (or a row), boxes next to each other are the only ones that could overlap.
-        spans = sorted((box.x, box.x + box.width) if across else (box.y, box.y + box.height) for box in boxes)
-        assert all(before[1] < after[0] for before, after in pairwise(spans))
+        # Boxes stand on lines: on one line, they must not touch, and the lines must not touch each other.
+        lines: dict[float, list[tuple[float, float]]] = {}
+        for box in boxes:
+            line, span = (box.y, (box.x, box.width)) if across else (box.x, (box.y, box.height))
+            lines.setdefault(round(line, 1), []).append((span[0], span[0] + span[1]))
+        depth = max(box.height if across else box.width for box in boxes)
+        assert all(one + depth < other for one, other in pairwise(sorted(lines)))
+        for spans in lines.values():
+            assert all(before[1] < after[0] for before, after in pairwise(sorted(spans)))
     for edge in found.edges:
         assert len(edge.points) % 3 == 1
         assert len(edge.points) >= 4
@@ -195,6 +202,25 @@ def test_far_out_places_stay_apart(direction: dot.Direction) -> None:
     """Graphviz writes five digits: a row of a thousand boxes would touch."""
     plan = wide(1000)
     check(plan, layout(plan, direction))
+
+
+@pytest.mark.parametrize("direction", ["LR", "TB"])
+def test_a_broad_batch_is_wrapped_in_its_band(direction: dot.Direction) -> None:
+    found = layout(PLANS["wide 200"], direction)
+    assert max(found.width, found.height) / min(found.width, found.height) < 4
+    assert len({box.x for box in found.boxes[1:-1]}) > 5
+
+
+@pytest.mark.parametrize("direction", ["LR", "TB"])
+def test_edges_of_a_wrapped_batch_run_between_its_boxes(direction: dot.Direction) -> None:
+    plan = PLANS["wide 200"]
+    found = layout(plan, direction)
+    for edge in found.edges:
+        corners = edge.points[::3]
+        for box in found.boxes:
+            for x, y in corners:
+                inside = box.x < x < box.x + box.width and box.y < y < box.y + box.height
+                assert not inside
 
 
 def test_no_text_of_the_user_is_in_the_dot() -> None:

@@ -21,7 +21,6 @@ from daga_nb.core.plan import Plan
 from daga_nb.errors import LayoutWarning
 from daga_nb.render.layout import (
     GAP_ACROSS,
-    GAP_ALONG,
     ROOT,
     Band,
     Box,
@@ -32,9 +31,9 @@ from daga_nb.render.layout import (
     Sizes,
     assemble,
     edges_of,
-    plain_layout,
     swing,
 )
+from daga_nb.render.stack import plain_layout, stack, wraps
 
 __all__ = ["Band", "Box", "Direction", "Edge", "Layout", "dot_source", "layout"]
 
@@ -72,7 +71,7 @@ def dot_source(plan: Plan, direction: Direction = "LR") -> str:
         "graph",
         rankdir=direction,
         nodesep=_inches(GAP_ACROSS),
-        ranksep=_inches(GAP_ALONG),
+        ranksep=_inches(sizes.gap),
         outputorder="nodesfirst",
     )
     graph.attr("node", shape="box", fixedsize="true", label="", height=_inches(sizes.size(0)[1]))
@@ -173,13 +172,16 @@ def _read(plan: Plan, direction: Direction, text: str, engine: str) -> Layout:
             centres[node] = turn(entry["pos"])
     if len(centres) != len(numbers):
         raise ValueError("Graphviz lost a node")
+    sizes = Sizes(plan, direction)
+    if wraps(plan, direction):
+        columns = [sorted(batch, key=lambda node: centres[node][1]) for batch in plan.batches]
+        return stack(plan, sizes, columns, engine)
     drawn: dict[tuple[int, int], list[Point]] = {}
     for entry in data["edges"]:
         points = [turn(place) for place in entry["pos"].split()]
         if len(points) % 3 != 1 or len(points) < 4:
             raise ValueError("Graphviz drew an edge that is no Bezier curve")
         drawn[gvid[entry["tail"]], gvid[entry["head"]]] = points
-    sizes = Sizes(plan, direction)
     curves = []
     for tail, head in edges_of(plan):
         points = swing(sizes, centres, tail, head)

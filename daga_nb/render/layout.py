@@ -15,15 +15,18 @@ from daga_nb.render.text import elide, text_width
 
 __all__ = [
     "ROOT",
+    "WRAP",
     "Band",
     "Box",
     "Direction",
     "Edge",
     "Layout",
+    "Point",
     "Sizes",
     "assemble",
+    "bow",
     "edges_of",
-    "plain_layout",
+    "swing",
 ]
 
 Direction = Literal["LR", "TB"]
@@ -38,7 +41,10 @@ ROOT_SIZE = 24.0
 NAME_SIZE = 15.0
 NAME_AT = 34.0  # glyph and gap before the name
 GAP_ALONG = 46.0
+GAP_WIDER = 74.0  # more room between batches where many edges cross it
 GAP_ACROSS = 22.0
+GAP_LINES = 26.0  # between the columns of one batch
+WRAP = {"LR": (32, 24), "TB": (24, 12)}  # a batch of more than the first is wrapped, to lines of the second
 MARGIN = 14.0
 PAD = 11.0  # between a band's border and its boxes
 HEADER = {"LR": 34.0, "TB": 72.0}  # room for "batch 12"
@@ -126,16 +132,18 @@ class Layout:
 
 
 class Sizes:
-    """How much room each node takes: its name decides; in a column, all are as wide as the widest."""
+    """How much room each node takes: its name decides; in a column or a grid, the widest one for all."""
 
     def __init__(self, plan: Plan, direction: Direction) -> None:
         self.direction = direction
+        broadest = max(map(len, plan.batches), default=0)
+        self.gap = GAP_ALONG + min(1.2 * broadest, GAP_WIDER)
         wished = [
             max(MIN_WIDTH, NAME_AT + text_width(elide(name), NAME_SIZE, bold=True) + 14.0)
             for name in plan.names
         ]
-        if direction == "LR":
-            for batch in plan.batches:
+        for batch in plan.batches:
+            if direction == "LR" or len(batch) > WRAP[direction][0]:
                 widest = max(wished[node] for node in batch)
                 for node in batch:
                     wished[node] = widest
@@ -221,52 +229,11 @@ def assemble(
 def swing(sizes: Sizes, centres: Mapping[int, Point], tail: int, head: int) -> list[Point]:
     """Give the curve of an edge from side to side, as (along, across); it never leaves the gap between."""
     (start, from_), (end, to) = centres[tail], centres[head]
-    start += sizes.extent(tail)[0] / 2
-    end -= sizes.extent(head)[0] / 2
-    bend = min((end - start) / 2, GAP_ALONG * 1.5)
-    return [(start, from_), (start + bend, from_), (end - bend, to), (end, to)]
+    out, into = start + sizes.extent(tail)[0] / 2, end - sizes.extent(head)[0] / 2
+    return [(out, from_), *bow((out, from_), (into, to), sizes.gap * 1.5)]
 
 
-def plain_layout(plan: Plan, direction: Direction) -> Layout:
-    """Place the nodes without Graphviz, in time linear in the plan (but for sorting each batch).
-
-    Batches become columns (or rows). Within one, nodes stand in the order of the mean place of their
-    neighbours, swept forward and back, which leaves out most needless crossings.
-    """
-    sizes = Sizes(plan, direction)
-    centres: dict[int, Point] = {ROOT: (ROOT_SIZE / 2, 0.0)}
-    along = ROOT_SIZE + GAP_ALONG
-    for batch in _ordered(plan):
-        deep = max(sizes.extent(node)[0] for node in batch)
-        broad = [sizes.extent(node)[1] for node in batch]
-        across = -(sum(broad) + GAP_ACROSS * (len(batch) - 1)) / 2
-        for node, size in zip(batch, broad, strict=True):
-            centres[node] = (along + deep / 2, across + size / 2)
-            across += size + GAP_ACROSS
-        along += deep + GAP_ALONG
-    curves = []
-    for tail, head in edges_of(plan):
-        curves.append((tail, head, swing(sizes, centres, tail, head)))
-    return assemble(plan, sizes, centres, curves, "plain")
-
-
-def _ordered(plan: Plan) -> list[list[int]]:
-    columns = [list(batch) for batch in plan.batches]
-    place = [0.0] * len(plan)
-
-    def spread(column: list[int]) -> None:
-        for rank, node in enumerate(column):
-            place[node] = (rank + 0.5) / len(column)
-
-    for column in columns:
-        spread(column)
-    sweeps = ((columns, plan.predecessors), (columns[::-1], plan.successors))
-    for order, neighbours in sweeps * 3:
-        for column in order:
-            mean = {}
-            for node in column:
-                near = neighbours[node]
-                mean[node] = sum(place[other] for other in near) / len(near) if near else place[node]
-            column.sort(key=mean.__getitem__)
-            spread(column)
-    return columns
+def bow(start: Point, end: Point, most: float) -> list[Point]:
+    """Give the three points that continue a curve from `start` to `end`, along at both ends."""
+    bend = min((end[0] - start[0]) / 2, most)
+    return [(start[0] + bend, start[1]), (end[0] - bend, end[1]), end]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-__all__ = ["NAME_LIMIT", "elide", "text_width"]
+__all__ = ["NAME_LIMIT", "elide", "seconds", "text_width"]
 
 NAME_LIMIT = 24
 """How many columns of a name a node shows."""
@@ -79,3 +79,18 @@ def text_width(text: str, size: float, bold: bool = False) -> float:
         else:
             total += 0.62
     return total * size * (1.1 if bold else 1.0)
+
+
+def seconds(value: float | None) -> str:
+    """Give a duration as people read it; empty for None.
+
+    >>> seconds(0.1234), seconds(75.2), seconds(0.00004)
+    ('0.12 s', '75 s', '<1 ms')
+    """
+    if value is None:
+        return ""
+    if value < 0.001:
+        return "<1 ms"
+    if value < 0.01:
+        return f"{value * 1000:.0f} ms"
+    return f"{value:.2f} s" if value < 10 else f"{value:.0f} s"

@@ -13,7 +13,22 @@ from types import MappingProxyType
 
 from daga_nb.core.states import NodeState, RunState
 
-__all__ = ["FAULT_GLYPH", "LOOKS", "ROOT_GLYPH", "RUN_LOOKS", "Colours", "Look", "Paint", "css", "looks_json"]
+__all__ = [
+    "DARK",
+    "EDGE_LOOKS",
+    "FAULT_GLYPH",
+    "LIGHT",
+    "LOOKS",
+    "ROOT_GLYPH",
+    "RUN_LOOKS",
+    "Colours",
+    "EdgeLook",
+    "Look",
+    "Paint",
+    "css",
+    "edge_kind",
+    "looks_json",
+]
 
 FAULT_GLYPH = "⚡"
 """The badge of a node in which a fault is planted."""
@@ -60,6 +75,17 @@ class Look:
     dash: tuple[float, ...] = ()
     weight: float = 1.6
     struck: bool = False
+
+
+@dataclass(frozen=True)
+class EdgeLook:
+    """How an edge looks: its colour in the two themes, its dashes, its width, and how strong it stands out."""
+
+    light: str
+    dark: str
+    dash: tuple[float, ...]
+    weight: float
+    strength: float
 
 
 @dataclass(frozen=True)
@@ -162,6 +188,39 @@ RUN_LOOKS: Mapping[RunState, Look] = MappingProxyType(
     }
 )
 """The look of each state of a run."""
+
+
+_GHOST = LOOKS[_N.ABANDONED]
+_BACK = LOOKS[_N.ROLLING_BACK]
+
+EDGE_LOOKS: Mapping[str, EdgeLook] = MappingProxyType(
+    {
+        "plain": EdgeLook(LIGHT.soft, DARK.soft, (), 1.5, 0.9),
+        "dead": EdgeLook(_GHOST.light.ink, _GHOST.dark.ink, (2, 4), 1.3, 0.5),
+        "back": EdgeLook(_BACK.light.ink, _BACK.dark.ink, (6, 5), 2.4, 0.9),
+    }
+)
+"""The look of each kind of edge."""
+
+_UNDONE = frozenset({_N.ROLLED_BACK, _N.ROLLBACK_FAILED, _N.KEPT, _N.FAILED, _N.UNKNOWN})
+_TRAVELLED = frozenset({_N.ROLLED_BACK, _N.ROLLBACK_FAILED})
+
+
+def edge_kind(tail: NodeState | None, head: NodeState) -> str:
+    """Give how an edge is drawn: ``"plain"``, ``"back"`` (the rollback came this way), or ``"dead"``.
+
+    The tail is None for the input marker.
+
+    >>> edge_kind(NodeState.ROLLING_BACK, NodeState.ROLLED_BACK)
+    'back'
+    """
+    if head is _N.ABANDONED:
+        return "dead"
+    if tail is None:
+        return "back" if head in _TRAVELLED else "plain"
+    if head in _UNDONE and (tail is _N.ROLLING_BACK or tail in _UNDONE):
+        return "back"
+    return "plain"
 
 
 def _properties(colours: Colours, dark: bool) -> dict[str, str]:

@@ -1,0 +1,241 @@
+"""A flow or a run as a static picture: SVG, PNG and text, the same in all three."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from daga_nb.core.plan import Plan
+from daga_nb.core.states import NodeState, RunState
+from daga_nb.render.dot import Direction, Layout, layout
+from daga_nb.render.ink import drawing, png_of, salt_of, svg_of
+from daga_nb.render.paint import Scene, paint
+from daga_nb.render.text import elide, seconds
+from daga_nb.render.theme import FAULT_GLYPH, LOOKS, RUN_LOOKS
+
+__all__ = ["Picture", "picture_of_flow", "picture_of_run"]
+
+TALLEST = 2400.0
+"""Pixels of height that a picture takes in a page; higher ones are shown smaller."""
+
+DOTS = 6e6
+LONGEST = 12_000.0
+
+
+class Picture:
+    """A picture of a plan, with or without the states of a run. It never changes after it was made.
+
+    Parameters
+    ----------
+    plan
+        What is drawn.
+    states
+        The state of each node; None for a flow that is not a run.
+    direction
+        ``"LR"`` or ``"TB"``, if no `layout` is given.
+    layout
+        Where things stand; Graphviz is asked if it is None.
+    details
+        What follows the state's word in each node, such as a duration.
+    failed
+        The nodes that failed, also if they were rolled back since.
+    faults
+        The nodes in which a fault is planted.
+    title, text, run_state
+        The line above the graph.
+
+    Examples
+    --------
+    >>> import networkx as nx
+    >>> plan = Plan.compile(nx.DiGraph([("quote", "pay")]), str)
+    >>> print(Picture(plan, [NodeState.SUCCEEDED, NodeState.RUNNING]).text)
+    batch 1: ✓ quote (succeeded)
+    batch 2: ◐ pay (running)
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        states: Iterable[NodeState] | None = None,
+        *,
+        direction: Direction = "LR",
+        layout: Layout | None = None,
+        details: Sequence[str] | None = None,
+        failed: Collection[int] = (),
+        faults: Collection[int] = (),
+        title: str = "",
+        text: str = "",
+        run_state: RunState | None = None,
+    ) -> None:
+        self.plan = plan
+        self.states = None if states is None else tuple(states)
+        self.details = tuple(details or ())
+        for given in (self.states, self.details or None):
+            if given is not None and len(given) != len(plan):
+                raise ValueError(f"the plan has {len(plan)} nodes, but {len(given)} values were given")
+        self.failed = frozenset(failed)
+        self.faults = frozenset(faults)
+        self.title = title
+        self.caption = text
+        self.run_state = run_state
+        self._direction = direction
+        self._layout = layout
+
+    def __repr__(self) -> str:
+        return self.text
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Where things stand."""
+        return self._layout or layout(self.plan, self._direction)
+
+    @cached_property
+    def text(self) -> str:
+        """The picture as plain text: a line for each batch."""
+        first = [elide(self.title, 60)] if self.title else []
+        if self.run_state is not None:
+            first.append(f"{RUN_LOOKS[self.run_state].glyph} {self.run_state.word}")
+        if self.caption:
+            first.append(elide(self.caption, 100))
+        lines = [" · ".join(first)] if first else []
+        for number, batch in enumerate(self.plan.batches, start=1):
+            lines.append(f"batch {number}: " + ", ".join(map(self._node_text, batch)))
+        return "\n".join(lines)
+
+    def _node_text(self, node: int) -> str:
+        name = elide(self.plan.names[node], 40)
+        said = []
+        if self.states is not None:
+            look = LOOKS[self.states[node]]
+            name = f"{look.glyph} {name}"
+            said.append(look.word)
+            if node in self.failed and self.states[node] is not NodeState.FAILED:
+                said.append("had failed")
+        if self.details and self.details[node]:
+            said.append(elide(self.details[node], 16))
+        if node in self.faults:
+            said.append(f"{FAULT_GLYPH} fault planted")
+        return f"{name} ({', '.join(said)})" if said else name
+
+    @cached_property
+    def _title(self) -> str:
+        return elide(self.title, 60) or f"a flow of {len(self.plan)} actions"
+
+    @cached_property
+    def _salt(self) -> str:
+        places = self.layout.to_json()
+        return salt_of(self.text, places["boxes"], places["edges"])
+
+    @cached_property
+    def _figure(self) -> Figure:
+        scene = Scene(
+            plan=self.plan,
+            layout=self.layout,
+            states=self.states,
+            details=self.details,
+            failed=self.failed,
+            faults=self.faults,
+            title=self.title,
+            text=self.caption,
+            run_state=self.run_state,
+        )
+        return paint(scene)
+
+    @cached_property
+    def size(self) -> tuple[float, float]:
+        """Width and height in pixels, as shown in a page."""
+        width, height = (float(inches * 96) for inches in self._drawn().bbox_inches.size)
+        scale = min(1.0, TALLEST / height)
+        return round(width * scale), round(height * scale)
+
+    def _drawn(self) -> Figure:
+        with drawing(self._salt):
+            return self._figure
+
+    @cached_property
+    def svg(self) -> str:
+        """The picture as SVG text."""
+        size = self.size
+        with drawing(self._salt):
+            return svg_of(self._figure, self._title, size)
+
+    @cached_property
+    def png(self) -> bytes:
+        """The picture as PNG, with two dots to a pixel unless it is very big."""
+        width, height = (float(inches * 96) for inches in self._drawn().bbox_inches.size)
+        density = min(2.0, LONGEST / max(width, height), math.sqrt(DOTS / (width * height)))
+        with drawing(self._salt):
+            return png_of(self._figure, density)
+
+    def save(self, path: str | PathLike[str]) -> Path:
+        """Write the picture to a file, whose ending (``.svg``, ``.png``, ``.txt``) decides the format.
+
+        Raises
+        ------
+        ValueError
+            If the ending is another one.
+        """
+        target = Path(path)
+        kind = target.suffix.lower()
+        if kind == ".png":
+            target.write_bytes(self.png)
+        elif kind in (".svg", ".txt"):
+            target.write_text(self.svg if kind == ".svg" else self.text + "\n", "utf-8")
+        else:
+            raise ValueError(f"{target.name}: a picture can be saved as .svg, .png or .txt")
+        return target
+
+    def _repr_mimebundle_(
+        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Give Jupyter the picture in every format, so that one of them is shown everywhere."""
+        makers: dict[str, Callable[[], str | bytes]] = {
+            "image/svg+xml": lambda: self.svg,
+            "image/png": lambda: self.png,
+            "text/plain": lambda: self.text,
+        }
+        wanted = [kind for kind in makers if (not include or kind in include) and kind not in (exclude or ())]
+        data = {kind: makers[kind]() for kind in wanted}
+        width, height = self.size
+        return data, {"image/png": {"width": width, "height": height}} if "image/png" in data else {}
+
+
+def picture_of_flow(flow: Any, direction: Direction = "LR") -> Picture:
+    """Give the graph of a flow as a picture, without states."""
+    return Picture(flow.plan, direction=direction, title=flow.name, text=_counts(flow.plan))
+
+
+def picture_of_run(run: Any, direction: Direction = "LR") -> Picture:
+    """Give the present state of a run as a picture."""
+    plan: Plan = run.plan
+    states = tuple(run.node_states)
+    failed = {plan.ids[name] for name in run.errors}
+    planted = {plan.ids[fault.at] for fault in run.faults if fault.at in plan.ids}
+    undone = (NodeState.ROLLED_BACK, NodeState.ROLLBACK_FAILED)
+    quiet = (NodeState.PENDING, NodeState.RUNNING, NodeState.ROLLING_BACK, NodeState.ABANDONED)
+    details = [
+        "" if state in quiet else seconds(run.duration(name, rollback=state in undone))
+        for name, state in zip(plan.names, states, strict=True)
+    ]
+    return Picture(
+        plan,
+        states,
+        direction=direction,
+        details=details,
+        failed=failed,
+        faults=planted,
+        title=run.flow.name,
+        text="" if run.state.ended else str(run.next),
+        run_state=run.state,
+    )
+
+
+def _counts(plan: Plan) -> str:
+    actions, batches = len(plan), len(plan.batches)
+    return f"{actions} action{'s' * (actions != 1)} in {batches} batch{'es' * (batches != 1)}"
