@@ -78,7 +78,7 @@ def test_it_is_imported_from_there_and_loads_nothing_of_jupyter(installed):
 import json, sys
 import daga_nb
 heavy = "IPython ipywidgets anywidget matplotlib sqlite3 graphviz pygraphviz nest_asyncio2".split()
-print(json.dumps([sys.prefix in daga_nb.__file__, daga_nb.__version__, [n for n in heavy if n in sys.modules]]))
+print(json.dumps([sys.prefix in daga_nb.__file__, daga_nb.__version__, sorted({*heavy} & {*sys.modules})]))
 """
     )
     assert found == [True, daga_nb.__version__, []]
