@@ -177,6 +177,15 @@ def test_what_the_world_gives_is_a_copy(load):
     assert flow.world.of(run)["left"] == ["left.txt"]
 
 
+def test_a_task_that_names_no_files_writes_one_that_is_named_after_it(load):
+    doc = document()
+    del specified(doc, "split")["outputFiles"]
+    specified(doc, "join")["outputFiles"] = []
+    run = load(doc).start()
+    asyncio.run(run.finish())
+    assert (run.results["split"], run.results["join"]) == (["split.out"], ["join.out"])
+
+
 def test_options_of_the_flow_are_handed_on(load):
     flow = load(document(), name="mine", max_parallel=3, schedule="eager")
     assert (flow.name, flow.max_parallel, flow.policy.schedule) == ("mine", 3, "eager")

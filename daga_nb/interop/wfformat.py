@@ -83,9 +83,9 @@ def load(
     """Give the workflow in a WfFormat 1.5 file as a flow.
 
     There is an action for each task, with the task's ``id`` as its name, and an edge for each parent, both in
-    the file's order. An action gives the list of its output files. A task without a runtime takes no time. An
-    edge may stand in ``parents``, in ``children``, or in both; where a task has both lists, they must agree
-    with those of its neighbours.
+    the file's order. An action gives the list of its output files; a task that names none writes one that is
+    named after it. A task without a runtime takes no time. An edge may stand in ``parents``, in
+    ``children``, or in both; where a task has both lists, they must agree with those of its neighbours.
 
     Parameters
     ----------
@@ -143,7 +143,8 @@ def load(
         for task in tasks:
             seconds = task.runtime / factor
             longest = max(longest, seconds * share)
-            work = _Simulated(task.id, task.files, seconds, seconds * share, world)
+            files = task.files or (f"{task.id}.out",)
+            work = _Simulated(task.id, files, seconds, seconds * share, world)
             made[task.id] = DagaAction(work.do, name=task.id)
             made[task.id].on_rollback(work.undo)
         graph.add_nodes_from(made.values())
