@@ -13,7 +13,7 @@ from daga_nb.render.dot import layout
 from daga_nb.widgets.bundle import module, style
 from daga_nb.widgets.commands import Command, parse
 from daga_nb.widgets.feed import Feed
-from daga_nb.widgets.loop import Home
+from daga_nb.widgets.loop import Home, after_each_cell
 from daga_nb.widgets.marks import face
 
 __all__ = ["FlowCanvas", "GraphWidget", "canvas"]
@@ -43,7 +43,9 @@ class GraphWidget(anywidget.AnyWidget):
     _layouts = traitlets.Dict().tag(sync=True)
     _now = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, run: FlowRun, *, direction: Literal["LR", "TB"], height: int | None) -> None:
+    def __init__(
+        self, run: FlowRun, *, direction: Literal["LR", "TB"], height: int | None, **traits: Any
+    ) -> None:
         self.ignored = 0
         self._run = run
         self._home = Home(self._complain)
@@ -55,7 +57,9 @@ class GraphWidget(anywidget.AnyWidget):
             _face=face(run.plan, run.flow.name),
             _layouts={direction: layout(run.plan, direction).to_json()},
             _now=self._feed.snapshot(),
+            **traits,
         )
+        self._forget_cells = after_each_cell(self._feed.touch)
         self.on_msg(self._receive)
 
     def __repr__(self) -> str:
@@ -68,6 +72,7 @@ class GraphWidget(anywidget.AnyWidget):
 
     def close(self) -> None:
         """Stop following the run, and take the views away."""
+        self._forget_cells()
         self._feed.close()
         super().close()
 
@@ -89,7 +94,7 @@ class GraphWidget(anywidget.AnyWidget):
     def _keep(self, snapshot: dict[str, Any]) -> None:
         self._now = snapshot
 
-    def _extras(self, whole: bool) -> dict[str, Any]:
+    def _extras(self, changed: set[int] | None) -> dict[str, Any]:
         return {}
 
     def _heard(self, event: Any) -> None:

@@ -5,14 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from daga_nb.widgets.marks import PLACES
+from daga_nb.widgets.marks import KINDS, PLACES
 
-__all__ = ["KINDS", "Command", "parse"]
-
-KINDS: Mapping[str, type[Exception]] = {
-    kind.__name__: kind for kind in (RuntimeError, TimeoutError, ConnectionError, ValueError)
-}
-"""The kinds of failure that can be planted by a click."""
+__all__ = ["Command", "parse"]
 
 
 class Command(NamedTuple):
@@ -20,7 +15,7 @@ class Command(NamedTuple):
 
     name: str
     node: int | None = None
-    where: str = ""
+    where: Any = ""
     kind: str = ""
     to: Any = None
 
@@ -49,6 +44,7 @@ _FIELDS: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
 }
 _NODE_FIELDS: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
     "look": {},
+    "cycle": {},
     "plant": {"where": _WHERE, "kind": _is_one_of(*KINDS)},
     "clear": {"where": _WHERE},
 }

@@ -30,7 +30,9 @@ class Feed:
     keep
         Is given a snapshot now and then: the state that outlives the kernel.
     extras
-        Gives what else belongs into a message, and what else belongs into a snapshot.
+        Gives what else belongs into a message; it is told which nodes changed, or None for a snapshot.
+    on_event
+        Is told each event of the run.
 
     Examples
     --------
@@ -51,12 +53,12 @@ class Feed:
         self,
         send: Callable[[dict[str, Any]], None],
         keep: Callable[[dict[str, Any]], None],
-        extras: Callable[[bool], dict[str, Any]] | None = None,
+        extras: Callable[[set[int] | None], dict[str, Any]] | None = None,
         on_event: Callable[[Event], None] | None = None,
     ) -> None:
         self._send = send
         self._keep = keep
-        self._extras = extras or (lambda whole: {})
+        self._extras = extras or (lambda changed: {})
         self._on_event = on_event
         self._run: FlowRun | None = None
         self._close_subscription: Callable[[], None] = lambda: None
@@ -75,7 +77,8 @@ class Feed:
         subscription = run.subscribe(self._hear)
         self._close_subscription = subscription.close
         with self._lock:
-            self._changed.clear()
+            self._changed = set()
+            self._faults = fault_bits(run)
 
     def close(self) -> None:
         """Follow nothing any more."""
@@ -104,7 +107,7 @@ class Feed:
         with self._lock:
             faults = fault_bits(run)
             nodes = [node_mark(run, node, faults) for node in range(len(run.plan))]
-            return {"v": self._version, "nodes": nodes, "head": head(run), **self._extras(True)}
+            return {"v": self._version, "nodes": nodes, "head": head(run), **self._extras(None)}
 
     def tell_all(self) -> None:
         """Send a snapshot: to a view that has just opened, or because the run is another one."""
@@ -137,7 +140,7 @@ class Feed:
         now = head(run)
         if now != self._head:
             message["head"] = self._head = now
-        return {**message, **self._extras(False)}
+        return {**message, **self._extras(changed)}
 
     def rest(self) -> None:
         """Bring what a saved notebook shows up to date."""

@@ -10,12 +10,13 @@ import asyncio
 import logging
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-__all__ = ["Home", "Throttle", "capture_prints", "running_loop"]
+__all__ = ["Home", "Throttle", "after_each_cell", "capture_prints", "running_loop"]
 
 _log = logging.getLogger(__name__)
 
@@ -104,6 +105,27 @@ class Home:
         except BaseException as error:
             # KeyboardInterrupt and SystemExit too: out of a task they would stop the kernel's own loop.
             self.complain(error)
+
+
+def after_each_cell(callback: Callable[[], None]) -> Callable[[], None]:
+    """Have `callback` called when a notebook cell has run, and give what ends that. No IPython, no calls."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    if shell is None:
+        return lambda: None
+    held = weakref.WeakMethod(callback)
+
+    def call(*_: Any) -> None:
+        method = held()
+        if method is not None:
+            method()
+
+    shell.events.register("post_run_cell", call)
+
+    def end() -> None:
+        if call in shell.events.callbacks["post_run_cell"]:
+            shell.events.unregister("post_run_cell", call)
+
+    return end
 
 
 class Throttle:

@@ -13,12 +13,28 @@ if TYPE_CHECKING:
     from daga_nb.core.plan import Plan
     from daga_nb.engine.run import FlowRun
 
-__all__ = ["PLACES", "STATES", "edge_mode", "face", "fault_bits", "head", "node_mark", "seconds"]
+__all__ = [
+    "KINDS",
+    "PLACES",
+    "RUN_STATES",
+    "STATES",
+    "edge_mode",
+    "face",
+    "fault_bits",
+    "head",
+    "node_mark",
+    "seconds",
+]
 
 STATES = tuple(LOOKS)
 RUN_STATES = tuple(RUN_LOOKS)
 PLACES = ("before", "after", "rollback")
 """Where a fault strikes; the number 1, 2 or 4 of each is its bit in a mark."""
+
+KINDS: Mapping[str, type[Exception]] = {
+    kind.__name__: kind for kind in (RuntimeError, TimeoutError, ConnectionError, ValueError)
+}
+"""The kinds of failure that can be planted by a click."""
 
 MODES = ("idle", "done", "flow", "back", "undone", "dead")
 
@@ -95,6 +111,7 @@ def face(plan: Plan, name: str) -> dict[str, Any]:
         "places": PLACES,
         "place_words": ["before the effect", "after the effect", "in the rollback"],
         "place_pills": ["before", "after", "undo"],
+        "kinds": list(KINDS),
         "fault_glyph": FAULT_GLYPH,
         "failed_glyph": LOOKS[_N.FAILED].glyph,
     }
@@ -122,17 +139,25 @@ def node_mark(run: FlowRun, node: int, faults: Mapping[str, int]) -> list[Any]:
 def head(run: FlowRun) -> dict[str, Any]:
     """Give what is said about the run as a whole: its state, what comes next, how far it is, its front."""
     counts = dict.fromkeys(STATES, 0)
-    front = 0
+    busy = []
     for node, state in enumerate(run.node_states):
         counts[state] += 1
         if state in _BUSY:
-            front = run.plan.batch_of[node] + 1
+            busy.append(node)
     step = run.next
+    front = run.plan.batch_of[busy[0]] + 1 if busy else step.batch or 0
     ways = {RunState.RUNNING: 1, RunState.ROLLING_BACK: -1}
     return {
         "state": _RUN_NUMBER[run.state],
-        "next": str(step),
+        "next": _at_work(run, busy) if busy else str(step),
         "counts": [[_NUMBER[state], count] for state, count in counts.items() if count],
         "front": front,
         "way": ways.get(run.state, 0),
     }
+
+
+def _at_work(run: FlowRun, busy: list[int]) -> str:
+    verb = run.node_states[busy[0]].word
+    names = ", ".join(elide(run.plan.names[node]) for node in busy[:6])
+    more = f" and {len(busy) - 6} more" if len(busy) > 6 else ""
+    return f"{verb} batch {run.plan.batch_of[busy[0]] + 1} of {len(run.plan.batches)}: {names}{more}"

@@ -3,7 +3,7 @@
 
 const NEAREST = 3;
 const FARTHEST = 0.05;
-const MARGIN = 14;
+const MARGIN = 5;
 
 class Camera {
   /**

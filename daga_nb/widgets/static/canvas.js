@@ -9,7 +9,7 @@ function renderCanvas({ model, el }) {
   });
   const word = html("span", { class: "dnb-status", role: "status", "aria-live": "polite" });
   const bar = html("div", { class: "dnb-canvas-bar" }, word, html("span", { class: "dnb-space" }), ...stage.viewButtons());
-  const box = html("div", { class: "daga dnb-box dnb-canvas", tabindex: 0, role: "region", "aria-label": `live graph of ${stage.face.name}` }, bar, stage.element);
+  const box = html("div", { class: "daga dnb-box dnb-canvas", tabindex: 0, role: "region", "aria-label": `live graph of ${stage.face.name}` }, bar, stage.element, stage.legend);
   const show = (/** @type {any} */ head) => head && (word.textContent = head.next);
   const link = new Link(model, {
     snapshot: (now) => (stage.snapshot(now), show(now?.head)),

@@ -4,9 +4,13 @@
 const FLASHES = 40;
 
 class Graph {
-  /** @param {any} face */
-  constructor(face) {
+  /**
+   * @param {any} face
+   * @param {boolean} breakable whether a failure can be planted on a card
+   */
+  constructor(face, breakable) {
     this.face = face;
+    this.breakable = breakable;
     this.world = svg("g", { class: "dnb-world" });
     this.frame = svg("svg", { class: "dnb-graph", role: "group", "aria-label": `graph of ${face.name}` }, this.world);
     /** @type {NodeCard[]} */
@@ -35,7 +39,7 @@ class Graph {
       return { tail, head, element: edgeOf(points) };
     });
     this.cards = layout.boxes.map(
-      (/** @type {number[]} */ box, /** @type {number} */ number) => new NodeCard(this.face, number, box),
+      (/** @type {number[]} */ box, /** @type {number} */ number) => new NodeCard(this.face, number, box, this.breakable),
     );
     this.world.replaceChildren(
       svg("g", {}, ...this.bands),

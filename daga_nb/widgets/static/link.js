@@ -64,8 +64,8 @@ class Link {
       if (message.v < this.version) return;
       this.version = message.v;
       this.asked = false;
-      this.listener.snapshot(message);
       if (this.line !== "live") this.turn("live");
+      this.listener.snapshot(message);
     } else if (message.t === "change") {
       if (message.v === this.version + 1) {
         this.version = message.v;

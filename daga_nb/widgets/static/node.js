@@ -9,8 +9,9 @@ class NodeCard {
    * @param {any} face
    * @param {number} number
    * @param {number[]} box x, y, width, height
+   * @param {boolean} breakable
    */
-  constructor(face, number, [x, y, width, height]) {
+  constructor(face, number, [x, y, width, height], breakable) {
     this.face = face;
     this.number = number;
     this.width = width;
@@ -68,6 +69,7 @@ class NodeCard {
       this.large,
       this.word,
       this.failed,
+      ...(breakable ? [handleOf(face, width)] : []),
       ...this.faults,
     );
   }
@@ -89,6 +91,7 @@ class NodeCard {
       this.word.textContent = fitted(time ? `${look.word} · ${time}` : look.word, this.wordRoom, this.wordFont);
     }
     if (!known || this.mark[2] !== faults) {
+      this.element.classList.toggle("dnb-broken", faults > 0);
       this.faults.forEach((/** @type {Element} */ badge, /** @type {number} */ index) =>
         badge.classList.toggle("dnb-shown", Boolean(faults & (1 << index))),
       );
@@ -143,5 +146,20 @@ function faultBadge(face, place, index, width, height) {
     svg("text", { class: "dnb-bolt", x: 10, y: 9, "font-size": 11, text: face.fault_glyph }),
     svg("text", { class: "dnb-pill", x: 18, y: 9, "font-size": 10.5, text: words }),
     svg("title", { text: `failure planted ${face.place_words[index]}` }),
+  );
+}
+
+/**
+ * Seen on the card under the pointer and on the selected one: a click plants a failure, or moves it on.
+ * @param {any} face
+ * @param {number} width
+ */
+function handleOf(face, width) {
+  return svg(
+    "g",
+    { class: "dnb-handle", transform: `translate(${width - 4} 1)` },
+    svg("circle", { r: 11 }),
+    svg("text", { "font-size": 13, text: face.fault_glyph }),
+    svg("title", { text: "plant a failure, move it on, or remove it (F)" }),
   );
 }

@@ -8,16 +8,16 @@ const FOLLOW_BELOW = 0.2;
 class Stage {
   /**
    * @param {any} model
-   * @param {{ select(number: number): void, turn(direction: string): void }} asked
+   * @param {{ select(number: number): void, turn(direction: string): void, plant?(number: number): void }} asked
    */
   constructor(model, asked) {
     this.model = model;
     this.asked = asked;
     this.face = model.get("_face");
-    this.graph = new Graph(this.face);
+    this.graph = new Graph(this.face, Boolean(asked.plant));
     this.legend = legendOf(this.face.looks);
-    this.element = html("div", { class: "dnb-stage" }, this.graph.frame, this.legend);
     this.camera = new Camera(this.graph.frame, this.graph.world);
+    this.element = html("div", { class: "dnb-stage" }, this.graph.frame, zoomButtons(this.camera));
     this.graph.frame.addEventListener("click", (/** @type {MouseEvent} */ event) => this.click(event));
     this.sizes = new ResizeObserver(() => this.size());
     this.sizes.observe(this.element);
@@ -48,8 +48,9 @@ class Stage {
     const layout = this.graph.layout;
     const width = this.element.clientWidth;
     if (!layout || !width) return;
-    const scale = Math.min((width - 28) / layout.width, 1.35);
-    const wished = Math.min(HIGHEST, Math.max(LOWEST, layout.height * scale + 28));
+    const scale = Math.min((width - 10) / layout.width, 1.35);
+    const lowest = this.asked.plant ? LOWEST + 90 : LOWEST;
+    const wished = Math.min(HIGHEST, Math.max(lowest, layout.height * scale + 10));
     const height = `${Math.round(this.model.get("height") ?? wished)}px`;
     if (this.graph.frame.style.height !== height) this.graph.frame.style.height = height;
   }
@@ -83,7 +84,10 @@ class Stage {
   click(event) {
     if (this.camera.moved) return;
     const node = /** @type {Element} */ (event.target).closest(".dnb-node");
-    if (node instanceof SVGElement) this.select(Number(node.dataset.node));
+    if (!(node instanceof SVGElement)) return;
+    const number = Number(node.dataset.node);
+    this.select(number);
+    if (/** @type {Element} */ (event.target).closest(".dnb-handle, .dnb-fault")) this.asked.plant?.(number);
   }
 
   /** @param {number} number */
@@ -110,14 +114,23 @@ class Stage {
     return true;
   }
 
+  /** Fit and turn, for a toolbar. */
   viewButtons() {
     return [
-      button({ icon: "minus", label: "", title: "Zoom out (-)", class: "dnb-small" }, () => this.camera.zoom(0.8)),
-      button({ icon: "plus", label: "", title: "Zoom in (+)", class: "dnb-small" }, () => this.camera.zoom(1.25)),
-      button({ icon: "fit", label: "Fit", title: "Fit (0)" }, () => this.camera.fit()),
-      button({ icon: "turn", label: "Turn", title: "Left to right, or top to bottom (L)" }, () => this.turn()),
+      button({ icon: "fit", label: "", title: "Fit (0)", class: "dnb-small" }, () => this.camera.fit()),
+      button({ icon: "turn", label: "", title: "Left to right, or top to bottom (L)", class: "dnb-small" }, () => this.turn()),
     ];
   }
+}
+
+/** @param {Camera} camera */
+function zoomButtons(camera) {
+  return html(
+    "div",
+    { class: "dnb-zoom" },
+    button({ icon: "plus", label: "", title: "Zoom in (+)", class: "dnb-small" }, () => camera.zoom(1.25)),
+    button({ icon: "minus", label: "", title: "Zoom out (-)", class: "dnb-small" }, () => camera.zoom(0.8)),
+  );
 }
 
 /** @param {any[]} looks */
@@ -148,7 +161,8 @@ function listen(box, take) {
       return;
     }
     const target = /** @type {Element} */ (event.target);
-    const typing = target.closest("input, select, textarea");
+    const sliding = target.matches("input[type=range]") && !/^(Arrow|Page|Home|End)/.test(event.key);
+    const typing = target.closest("input, select, textarea") && !sliding;
     const pressing = (event.key === " " || event.key === "Enter") && target.closest("button, summary");
     if (typing || pressing) return;
     if (take(event.key, event)) event.preventDefault();

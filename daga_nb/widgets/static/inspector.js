@@ -1,0 +1,152 @@
+// @ts-check
+// The inspector: one action from all sides, and the place where a failure is planted in it.
+
+class Inspector {
+  /**
+   * @param {any} face
+   * @param {(command: any) => void} send
+   */
+  constructor(face, send) {
+    this.face = face;
+    this.send = send;
+    this.node = -1;
+    /** @type {Record<string, string>} */
+    this.drawn = {};
+    this.title = html("h4");
+    this.state = html("div", { class: "dnb-soft dnb-inspector-state" });
+    this.rows = html("dl");
+    this.errors = html("div");
+    this.sources = html("div");
+    this.events = html("div");
+    this.kind = html(
+      "select",
+      { class: "dnb-kind", "aria-label": "kind of failure", title: "What the planted failure raises" },
+      ...face.kinds.map((/** @type {string} */ kind) => html("option", { value: kind, text: kind })),
+    );
+    this.toggles = face.places.map((/** @type {string} */ place, /** @type {number} */ index) =>
+      this.toggle(place, index),
+    );
+    this.body = html(
+      "div",
+      { class: "dnb-inspector-body", hidden: true },
+      this.title,
+      this.state,
+      this.rows,
+      html(
+        "div",
+        { class: "dnb-plant" },
+        html("div", { class: "dnb-label" }, html("span", { text: `${face.fault_glyph} plant a failure` }), this.kind),
+        html("div", { class: "dnb-toggles" }, ...this.toggles),
+      ),
+      this.errors,
+      this.sources,
+      this.events,
+    );
+    this.hint = html(
+      "div",
+      { class: "dnb-hint" },
+      html("p", { text: "Click an action, or walk with the arrow keys, to look into it." }),
+      html("p", { text: `Press F on it, or use its ${face.fault_glyph}, to plant a failure: before its effect, after it, or in its rollback.` }),
+    );
+    this.scroll = html("div", { class: "dnb-inspector-scroll", tabindex: -1 }, this.hint, this.body);
+    this.element = html("aside", { class: "dnb-inspector", "aria-label": "inspector" }, this.scroll);
+  }
+
+  /**
+   * @param {string} place
+   * @param {number} index
+   */
+  toggle(place, index) {
+    const words = this.face.place_words[index];
+    const made = button({ label: place, title: `plant or remove a failure ${words}`, class: "dnb-toggle" }, () => {
+      const planted = made.getAttribute("aria-pressed") === "true";
+      const common = { node: this.node, where: place };
+      this.send(planted ? { cmd: "clear", ...common } : { cmd: "plant", ...common, kind: this.kind.value });
+    });
+    made.dataset.place = place;
+    return made;
+  }
+
+  /** @param {number} node */
+  select(node) {
+    if (node === this.node) return;
+    this.node = node;
+    this.drawn = {};
+    this.hint.hidden = true;
+    this.body.hidden = false;
+    this.title.textContent = this.face.names[node];
+    for (const section of [this.rows, this.errors, this.sources, this.events]) section.replaceChildren();
+    for (const made of this.toggles) enable(made, false);
+    this.scroll.scrollTop = 0;
+  }
+
+  /** @param {any[] | undefined} mark */
+  mark(mark) {
+    if (!mark) return;
+    const look = this.face.looks[mark[0]];
+    const attempt = this.attempt ? ` · attempt ${this.attempt}` : "";
+    const failed = mark[3] ? " · failed first" : "";
+    this.state.replaceChildren(
+      html("b", { "data-state": look.key, text: `${look.glyph} ${look.word}` }),
+      ` · batch ${this.face.batch[this.node]}${attempt}${failed}`,
+    );
+  }
+
+  /**
+   * @param {any} told
+   * @param {any[]} mark
+   */
+  look(told, mark) {
+    if (told.node !== this.node) return;
+    this.attempt = told.attempt;
+    this.mark(mark);
+    this.part("rows", told.rows, this.rows, (rows) =>
+      rows.flatMap(([label, text]) => [html("dt", { text: label }), html("dd", { text })]),
+    );
+    this.part("errors", told.errors, this.errors, (errors) =>
+      errors.flatMap(([label, text]) => [
+        html("div", { class: "dnb-label", text: label }),
+        html("pre", { class: "dnb-code dnb-error-code", text }),
+      ]),
+    );
+    this.part("sources", told.sources, this.sources, (sources) =>
+      sources.flatMap(([label, text]) => [
+        html("div", { class: "dnb-label", text: label }),
+        html("pre", { class: "dnb-code", text }),
+      ]),
+    );
+    this.part("events", told.events, this.events, (events) =>
+      events.length ? [html("div", { class: "dnb-label", text: "events" }), ...events.map(eventRow)] : [],
+    );
+    told.faults.forEach((/** @type {any} */ fault, /** @type {number} */ index) => {
+      const made = this.toggles[index];
+      enable(made, fault.possible);
+      made.setAttribute("aria-pressed", String(Boolean(fault.kind)));
+      made.title = fault.possible ? `${fault.kind || "no failure"} ${this.face.place_words[index]}` : "it has no rollback";
+    });
+  }
+
+  /**
+   * Draw a part again only if it has changed: what the reader marks or scrolls stays.
+   * @param {string} name
+   * @param {any} value
+   * @param {any} place
+   * @param {(value: any) => Node[]} draw
+   */
+  part(name, value, place, draw) {
+    const text = JSON.stringify(value);
+    if (this.drawn[name] === text) return;
+    this.drawn[name] = text;
+    place.replaceChildren(...draw(value));
+  }
+}
+
+/** @param {string[]} event */
+function eventRow([time, word, reason]) {
+  return html(
+    "div",
+    { class: "dnb-event" },
+    html("span", { class: "dnb-soft", text: time }),
+    html("span", { text: reason ? `${word}: ${reason}` : word }),
+  );
+}

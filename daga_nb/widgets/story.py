@@ -1,0 +1,138 @@
+"""The lab's log: events in words, what actions print, and what went wrong. Bounded, newest last."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from daga_nb.core.events import Event
+from daga_nb.core.states import NodeState
+from daga_nb.render.text import elide
+from daga_nb.widgets.details import preview
+from daga_nb.widgets.marks import RUN_STATES, STATES
+
+if TYPE_CHECKING:
+    from daga_nb.engine.run import FlowRun
+
+__all__ = ["Story"]
+
+KEPT_LINES = 500
+_LONGEST = 600
+_NAMED = 6
+_TOGETHER = frozenset({NodeState.RUNNING, NodeState.ROLLING_BACK, NodeState.ABANDONED})
+
+_NUMBER = {state: number for number, state in enumerate(STATES)}
+_RUN_NUMBER = {state: number for number, state in enumerate(RUN_STATES)}
+
+
+class Story:
+    r"""The lines of the log.
+
+    A line is ``[kind, time, state, place, words, more]``: `kind` is ``"node"``, ``"run"``, ``"print"``,
+    ``"error"`` or ``"note"``; `state` is the number of a node's or a run's state, or -1.
+
+    Examples
+    --------
+    >>> story = Story()
+    >>> story.write("charging the ca")
+    >>> story.write("rd\nand")
+    >>> story.end_lines()
+    >>> [line[4] for line in story.take()]
+    ['charging the card', 'and']
+    """
+
+    def __init__(self) -> None:
+        self.lines: deque[list[Any]] = deque(maxlen=KEPT_LINES)
+        self._fresh: list[list[Any]] = []
+        self._open: tuple[tuple[Any, int], list[str]] | None = None
+        self._begun: dict[int, str] = {}
+        self._lock = threading.Lock()
+
+    def add(
+        self, kind: str, words: str, more: str = "", time: str = "", state: int = -1, place: str = ""
+    ) -> None:
+        """Add a line."""
+        with self._lock:
+            self._open = None
+            self._append([kind, time, state, place, words[:_LONGEST], more[:_LONGEST]])
+
+    def _append(self, line: list[Any]) -> None:
+        self.lines.append(line)
+        self._fresh.append(line)
+        if len(self._fresh) > KEPT_LINES:
+            del self._fresh[: -KEPT_LINES // 2]
+
+    def take(self) -> list[list[Any]]:
+        """Give the lines that were not taken yet."""
+        with self._lock:
+            taken, self._fresh, self._open = self._fresh, [], None
+            return taken
+
+    def write(self, text: str) -> None:
+        """Add what an action prints, line by line; may be called on any thread."""
+        thread = threading.get_ident()
+        with self._lock:
+            # Several threads print at once: each has its own unfinished line.
+            *whole, rest = (self._begun.pop(thread, "") + text).split("\n")
+            for line in whole:
+                self._append(["print", "", -1, "", _cut(line), ""])
+            if rest:
+                self._begun[thread] = rest[-8 * _LONGEST :]
+            self._open = None
+
+    def end_lines(self) -> None:
+        """Add what was printed without a line's end."""
+        with self._lock:
+            for line in self._begun.values():
+                self._append(["print", "", -1, "", _cut(line), ""])
+            self._begun.clear()
+
+    def tell(self, run: FlowRun, event: Event) -> None:
+        """Add an event of `run`, in words."""
+        time = f"{event.at:.3f} s"
+        if event.node is None:
+            more = event.reason
+            self.add("run", f"run {event.state.word}", more, time, _RUN_NUMBER[event.state])  # type: ignore[index]
+            return
+        state = NodeState(event.state)
+        batch = run.plan.batch_of[run.plan.ids[event.node]] + 1
+        name = elide(event.node, 60)
+        if state in _TOGETHER:
+            self._tell_together(time, state, batch, name)
+        else:
+            words = f"{name} {state.word}"
+            self.add("node", words, self._outcome(run, event, state), time, _NUMBER[state], f"batch {batch}")
+
+    def _tell_together(self, time: str, state: NodeState, batch: int, name: str) -> None:
+        with self._lock:
+            if self._open is not None and self._open[0] == (state, batch):
+                names = self._open[1]
+                names.append(name)
+                self._fresh[-1][4] = _together(names, state)
+            else:
+                names = [name]
+                self._append(["node", time, _NUMBER[state], f"batch {batch}", _together(names, state), ""])
+                self._open = ((state, batch), names)
+
+    def _outcome(self, run: FlowRun, event: Event, state: NodeState) -> str:
+        if event.reason:
+            return event.reason
+        given: Mapping[Any, Any] = {
+            NodeState.SUCCEEDED: run.results,
+            NodeState.ROLLED_BACK: run.rollback_results,
+        }.get(state, {})
+        return f"→ {preview(given[event.node], 120)}" if event.node in given else ""
+
+
+def _together(names: list[str], state: NodeState) -> str:
+    shown = ", ".join(names[:_NAMED])
+    if len(names) > _NAMED:
+        shown += f" and {len(names) - _NAMED} more"
+    return f"{shown} {state.word}"
+
+
+def _cut(line: str) -> str:
+    line = line.rstrip("\r").rsplit("\r", 1)[-1]
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}… ({len(line):,} characters)"
