@@ -79,7 +79,7 @@ class Look:
 
 @dataclass(frozen=True)
 class EdgeLook:
-    """How an edge looks: its colour in the two themes, its dashes, its width, and how strong it stands out."""
+    """How an edge looks: its colours in the two themes, dashes, width, and how strong it stands out."""
 
     light: str
     dark: str
@@ -202,7 +202,7 @@ EDGE_LOOKS: Mapping[str, EdgeLook] = MappingProxyType(
 )
 """The look of each kind of edge."""
 
-_UNDONE = frozenset({_N.ROLLED_BACK, _N.ROLLBACK_FAILED, _N.KEPT, _N.FAILED, _N.UNKNOWN})
+_SETTLED = frozenset({_N.ROLLED_BACK, _N.ROLLBACK_FAILED, _N.KEPT, _N.FAILED, _N.UNKNOWN})
 _TRAVELLED = frozenset({_N.ROLLED_BACK, _N.ROLLBACK_FAILED})
 
 
@@ -218,7 +218,7 @@ def edge_kind(tail: NodeState | None, head: NodeState) -> str:
         return "dead"
     if tail is None:
         return "back" if head in _TRAVELLED else "plain"
-    if head in _UNDONE and (tail is _N.ROLLING_BACK or tail in _UNDONE):
+    if head in _SETTLED and (tail is _N.ROLLING_BACK or tail in _SETTLED):
         return "back"
     return "plain"
 

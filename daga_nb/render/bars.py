@@ -1,0 +1,100 @@
+"""What a timeline shows, read out of a run's story: bars, failures, and the turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from daga_nb.core.events import Event
+from daga_nb.core.plan import Plan
+from daga_nb.core.states import NodeState, RunState
+from daga_nb.render.text import elide, seconds
+
+__all__ = ["Bar", "Story", "bars_of"]
+
+_N = NodeState
+_BUSY = (_N.RUNNING, _N.ROLLING_BACK)
+
+
+@dataclass(frozen=True)
+class Bar:
+    """What a node did from `start` to `end`, in seconds of run time.
+
+    Attributes
+    ----------
+    back
+        Whether it is a rollback.
+    state
+        How it ended; RUNNING or ROLLING_BACK if it has not.
+    """
+
+    node: int
+    start: float
+    end: float
+    back: bool
+    state: NodeState
+
+
+def bars_of(plan: Plan, events: Iterable[Event]) -> list[Bar]:
+    """Give the bars of a story, in the order in which they began. What has not ended lasts until now.
+
+    >>> import networkx as nx
+    >>> plan = Plan.compile(nx.DiGraph([("a", "b")]), str)
+    >>> story = [Event(1, 0.0, "a", NodeState.RUNNING), Event(2, 0.5, "a", NodeState.SUCCEEDED)]
+    >>> bars_of(plan, story)[0].end
+    0.5
+    """
+    begun: dict[int, Event] = {}
+    ended: list[tuple[int, Bar]] = []
+    now = 0.0
+
+    def close(node: int, end: float, state: NodeState) -> None:
+        start = begun.pop(node)
+        back = start.state is _N.ROLLING_BACK
+        ended.append((start.seq, Bar(node, start.at, end, back, state)))
+
+    for event in events:
+        now = max(now, event.at)
+        if event.node is None or not isinstance(event.state, NodeState):
+            continue
+        node = plan.ids[event.node]
+        if node in begun:
+            close(node, event.at, event.state)
+        if event.state in _BUSY:
+            begun[node] = event
+    for node, start in list(begun.items()):
+        close(node, now, NodeState(start.state))
+    return [bar for _, bar in sorted(ended, key=lambda pair: pair[0])]
+
+
+class Story:
+    """What a timeline shows, read out of the events of a run."""
+
+    def __init__(self, plan: Plan, events: Sequence[Event], state: RunState, name: str) -> None:
+        self.plan, self.events, self.run_state, self.name = plan, events, state, name
+        self.bars = bars_of(plan, events)
+        self.states = [_N.PENDING] * len(plan)
+        self.points: list[tuple[float, int]] = []
+        self.failures: list[tuple[int, float]] = []
+        self.turn: float | None = None
+        for event in events:
+            if event.node is None:
+                if event.state is RunState.ROLLING_BACK:
+                    self.turn = event.at
+            elif isinstance(event.state, NodeState):
+                node = plan.ids[event.node]
+                if event.state not in _BUSY and self.states[node] not in _BUSY:
+                    self.points.append((event.at, node))
+                self.states[node] = event.state
+                if event.state is _N.FAILED:
+                    self.failures.append((node, event.at))
+        self.end = max((event.at for event in events), default=0.0)
+
+    @property
+    def caption(self) -> str:
+        """The picture in one line."""
+        undone = sum(bar.back for bar in self.bars)
+        return (
+            f"timeline of {elide(self.name, 60)}: {self.run_state.word}, {len(self.bars) - undone} calls, "
+            f"{undone} rollbacks, {seconds(self.end) if self.events else '0 s'}"
+        )
