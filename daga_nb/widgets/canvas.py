@@ -10,6 +10,7 @@ import traitlets
 from daga_nb.engine.run import FlowRun
 from daga_nb.errors import describe
 from daga_nb.render.dot import layout
+from daga_nb.render.picture import picture_of_run
 from daga_nb.widgets.bundle import module, style
 from daga_nb.widgets.commands import Command, parse
 from daga_nb.widgets.feed import Feed
@@ -77,11 +78,11 @@ class GraphWidget(anywidget.AnyWidget):
         super().close()
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
-        still = self._run.picture()._repr_mimebundle_()
-        pictures, sizes = still if isinstance(still, tuple) else (still, {})
-        return {**pictures, **data}, {**sizes, **metadata}
+        view = super()._repr_mimebundle_(**kwargs)
+        data, metadata = view if isinstance(view, tuple) else (view or {}, {})
+        direction: Literal["LR", "TB"] = "TB" if self.direction == "TB" else "LR"
+        pictures, sizes = picture_of_run(self._run, direction)._repr_mimebundle_()
+        return {**data, **pictures}, {**metadata, **sizes}
 
     @traitlets.observe("direction")
     def _lay_out(self, change: Any) -> None:

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from daga_nb.engine.calls import display_name
 from daga_nb.errors import ActionInterrupted, describe
-from daga_nb.render.text import elide
-from daga_nb.widgets.marks import PLACES, seconds
+from daga_nb.render.text import elide, seconds
+from daga_nb.widgets.marks import PLACES
 
 if TYPE_CHECKING:
     from daga_nb.engine.run import FlowRun
     from daga_nb.flow import DagaFlow
 
-__all__ = ["Sources", "details", "preview", "traceback_of"]
+__all__ = ["Sources", "Watch", "details", "preview", "traceback_of"]
 
 _LONGEST = 4000
 _OURS = str(Path(__file__).parent.parent)
@@ -166,6 +166,42 @@ def details(run: FlowRun, node: int, sources: Sources) -> dict[str, Any]:
         "sources": sources.of(node),
         "events": [[f"{event.at:.3f} s", event.state.word, event.reason[:300]] for event in events[-20:]],
     }
+
+
+class Watch:
+    """The actions that the views look into: their details are sent again when they have changed.
+
+    Parameters
+    ----------
+    flow
+        Whose actions they are.
+    send
+        Is given each message.
+    """
+
+    MOST = 8
+
+    def __init__(self, flow: DagaFlow[Any, Any], send: Callable[[dict[str, Any]], None]) -> None:
+        self._sources = Sources(flow)
+        self._send = send
+        self._nodes: dict[int, None] = {}
+
+    def add(self, run: FlowRun, node: int) -> None:
+        """Watch one more action; the one that was asked for longest ago is dropped."""
+        self._nodes.pop(node, None)
+        self._nodes[node] = None
+        while len(self._nodes) > self.MOST:
+            del self._nodes[next(iter(self._nodes))]
+        self._tell(run, node)
+
+    def changed(self, run: FlowRun, nodes: set[int] | None) -> None:
+        """Send the details of what is watched and touched by a change of `nodes` (None: by anything)."""
+        for node in list(self._nodes):
+            if nodes is None or node in nodes or not nodes.isdisjoint(run.plan.predecessors[node]):
+                self._tell(run, node)
+
+    def _tell(self, run: FlowRun, node: int) -> None:
+        self._send({"t": "look", **details(run, node, self._sources)})
 
 
 def _kind(error: Any) -> str:

@@ -19,6 +19,9 @@ FRAME = 1 / 30
 REST = 0.5
 """Seconds after a change until the state that a saved notebook shows is brought up to date."""
 
+SELDOM = 2.0
+"""Seconds between two such times at least."""
+
 
 class Feed:
     """Follows a run and says what has become of it: a snapshot when asked, else only the changes.
@@ -68,7 +71,7 @@ class Feed:
         self._head: dict[str, Any] = {}
         self._lock = threading.RLock()
         self._frames = Throttle(self.flush, FRAME)
-        self._rests = Throttle(self.rest, REST, delay=REST)
+        self._rests = Throttle(self.rest, SELDOM, delay=REST)
 
     def follow(self, run: FlowRun) -> None:
         """Follow `run` from now on, and no other; the views get a snapshot."""

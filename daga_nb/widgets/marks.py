@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from daga_nb.core.states import NodeState, RunState
-from daga_nb.render.text import elide
+from daga_nb.engine.faults import Where
+from daga_nb.render.text import elide, seconds
 from daga_nb.render.theme import FAULT_GLYPH, LOOKS, RUN_LOOKS
 
 if TYPE_CHECKING:
@@ -23,12 +24,11 @@ __all__ = [
     "fault_bits",
     "head",
     "node_mark",
-    "seconds",
 ]
 
 STATES = tuple(LOOKS)
 RUN_STATES = tuple(RUN_LOOKS)
-PLACES = ("before", "after", "rollback")
+PLACES: tuple[Where, ...] = ("before", "after", "rollback")
 """Where a fault strikes; the number 1, 2 or 4 of each is its bit in a mark."""
 
 KINDS: Mapping[str, type[Exception]] = {
@@ -45,21 +45,6 @@ _BIT = {place: 1 << number for number, place in enumerate(PLACES)}
 _N = NodeState
 _BUSY = frozenset({_N.RUNNING, _N.ROLLING_BACK})
 _UNDONE = frozenset({_N.ROLLED_BACK, _N.ROLLBACK_FAILED, _N.KEPT, _N.FAILED, _N.UNKNOWN})
-
-
-def seconds(value: float | None) -> str:
-    """Give a duration as people read it; empty for None.
-
-    >>> seconds(0.1234), seconds(75.2), seconds(0.00004)
-    ('0.12 s', '75 s', '<1 ms')
-    """
-    if value is None:
-        return ""
-    if value < 0.001:
-        return "<1 ms"
-    if value < 0.01:
-        return f"{value * 1000:.0f} ms"
-    return f"{value:.2f} s" if value < 10 else f"{value:.0f} s"
 
 
 def edge_mode(tail: NodeState | None, head: NodeState) -> str:

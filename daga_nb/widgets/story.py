@@ -28,7 +28,7 @@ _RUN_NUMBER = {state: number for number, state in enumerate(RUN_STATES)}
 
 
 class Story:
-    r"""The lines of the log.
+    r"""The lines of the log, and the lines of Python that do the same as the clicks.
 
     A line is ``[kind, time, state, place, words, more]``: `kind` is ``"node"``, ``"run"``, ``"print"``,
     ``"error"`` or ``"note"``; `state` is the number of a node's or a run's state, or -1.
@@ -45,6 +45,8 @@ class Story:
 
     def __init__(self) -> None:
         self.lines: deque[list[Any]] = deque(maxlen=KEPT_LINES)
+        self.python: deque[str] = deque(maxlen=KEPT_LINES)
+        self._fresh_python: list[str] = []
         self._fresh: list[list[Any]] = []
         self._open: tuple[tuple[Any, int], list[str]] | None = None
         self._begun: dict[int, str] = {}
@@ -69,6 +71,16 @@ class Story:
         with self._lock:
             taken, self._fresh, self._open = self._fresh, [], None
             return taken
+
+    def say(self, line: str) -> None:
+        """Add the line of Python that does the same as a click."""
+        self.python.append(line)
+        self._fresh_python.append(line)
+
+    def take_python(self) -> list[str]:
+        """Give the lines of Python that were not taken yet."""
+        taken, self._fresh_python = self._fresh_python, []
+        return taken
 
     def write(self, text: str) -> None:
         """Add what an action prints, line by line; may be called on any thread."""
