@@ -178,13 +178,19 @@ def test_the_next_engine_is_asked_when_one_is_broken(monkeypatch: pytest.MonkeyP
 
 
 def test_a_dot_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    dot._ask.cache_clear()
+    asked: list[object] = []
+
     def hang(*_: object, **options: object) -> None:
+        asked.append(options["timeout"])
         raise subprocess.TimeoutExpired("dot", float(str(options["timeout"])))
 
     monkeypatch.setattr(dot, "_engines", lambda: {"dot": ("dot",), "pygraphviz": ("never asked",)})
     monkeypatch.setattr(dot.subprocess, "run", hang)
-    with pytest.warns(LayoutWarning, match="dot took longer than 10 s"):
-        assert layout(PLANS["jump"]).engine == "plain"
+    for _ in range(2):
+        with pytest.warns(LayoutWarning, match="dot took longer than 10 s"):
+            assert layout(PLANS["jump"]).engine == "plain"
+    assert asked == [10.0], "what hung once is not waited for again"
 
 
 def test_big_plans_are_not_given_to_graphviz(monkeypatch: pytest.MonkeyPatch) -> None:

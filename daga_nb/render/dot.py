@@ -108,11 +108,12 @@ def layout(plan: Plan, direction: Direction = "LR") -> Layout:
     troubles = []
     for engine, command in _engines().items():
         try:
-            found = _read(plan, direction, _ask(command, source), engine)
+            answer = _ask(command, source)
+            if answer is None:
+                troubles.append(f"{engine} took longer than {TIMEOUT:g} s")
+                break
+            found = _read(plan, direction, answer, engine)
             return found if max(found.width, found.height) < FARTHEST else plain_layout(plan, direction)
-        except subprocess.TimeoutExpired:
-            troubles.append(f"{engine} took longer than {TIMEOUT:g} s")
-            break
         except (OSError, subprocess.CalledProcessError, ValueError, LookupError, TypeError) as error:
             troubles.append(f"{engine} failed ({type(error).__name__})")
     why = "; ".join(troubles) if troubles else f"no Graphviz was found: {_ADVICE}"
@@ -143,15 +144,19 @@ def _engines() -> dict[str, tuple[str, ...]]:
 
 
 @lru_cache(maxsize=32)
-def _ask(command: tuple[str, ...], source: str) -> str:
-    done = subprocess.run(
-        command,
-        input=source.encode(),
-        capture_output=True,
-        timeout=TIMEOUT,
-        check=True,
-        creationflags=0x08000000 if os.name == "nt" else 0,  # no console window on Windows
-    )
+def _ask(command: tuple[str, ...], source: str) -> str | None:
+    """Give what a Graphviz answers; None, and for good, if it takes too long."""
+    try:
+        done = subprocess.run(
+            command,
+            input=source.encode(),
+            capture_output=True,
+            timeout=TIMEOUT,
+            check=True,
+            creationflags=0x08000000 if os.name == "nt" else 0,  # no console window on Windows
+        )
+    except subprocess.TimeoutExpired:
+        return None
     return done.stdout.decode()
 
 
