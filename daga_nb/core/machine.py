@@ -72,6 +72,8 @@ class Due(NamedTuple):
     reason: str
 
 
+_ENDS = tuple(state for state in RunState if state.ended)
+
 _IDLE = Ready(None, -1, (), 0)
 
 
@@ -115,6 +117,7 @@ class Machine:
         "_startable",
         "_stopped",
         "_undoable",
+        "_unstarted",
         "_waiting",
         "events",
         "failures",
@@ -135,6 +138,7 @@ class Machine:
         self.run_state = RunState.READY
         self.running = 0
         self.failures: list[int] = []
+        self._unstarted = len(plan)
         self._batch = policy.schedule == "batch"
         # Forward: what may start, and how many are not through yet (in the front batch; before a node).
         self._front = 0
@@ -176,6 +180,8 @@ class Machine:
             return []
         state = self.run_state
         if state is RunState.ROLLING_BACK:
+            if self._unstarted:  # the story was cut off here
+                return self._abandoned()
             if self._owed and not self._stopped:
                 return []
             return [Due(None, RunState.ROLLED_BACK if self._clean() else RunState.ROLLBACK_INCOMPLETE, "")]
@@ -184,16 +190,15 @@ class Machine:
                 why = closing or ", ".join(
                     f"{self.plan.names[node]} {self.states[node].word}" for node in self.failures
                 )
-                pending = [node for node, now in enumerate(self.states) if now is _PENDING]
-                return [
-                    Due(None, RunState.ROLLING_BACK, why),
-                    *(Due(node, _ABANDONED, "") for node in pending),
-                ]
+                return [Due(None, RunState.ROLLING_BACK, why), *self._abandoned()]
             if not self._left:
                 return [Due(None, RunState.SUCCEEDED, "")]
         elif state is RunState.SUCCEEDED and closing:
             return [Due(None, RunState.ROLLING_BACK, closing)]
         return []
+
+    def _abandoned(self) -> list[Due]:
+        return [Due(node, _ABANDONED, "") for node, state in enumerate(self.states) if state is _PENDING]
 
     def apply(self, event: Event) -> None:
         """Take one event in.
@@ -201,7 +206,7 @@ class Machine:
         Raises
         ------
         IllegalTransition
-            If the tables do not allow the change, or it is not the node's turn. Nothing has changed then.
+            If the tables do not allow the change, or its turn has not come. Nothing has changed then.
         StoryError
             If the event does not continue this story: a gap in `seq`, or an unknown node.
         """
@@ -215,10 +220,14 @@ class Machine:
 
     def _apply_to_run(self, event: Event) -> None:
         old, new = self.run_state, event.state
-        if not isinstance(new, RunState) or (old, new) not in RUN_TRANSITIONS or self.running:
-            busy = f" ({self.running} actions still running)" if self.running else ""
+        why = ""
+        if self.running:
+            why = f" ({self.running} actions still running)"
+        elif new in _ENDS and not any(change[:2] == (None, new) for change in self.due()):
+            why = " (not its turn)"
+        if not isinstance(new, RunState) or (old, new) not in RUN_TRANSITIONS or why:
             raise IllegalTransition(
-                "the run", f"{old}{busy}", str(new), [e for e in self.events if e.node is None]
+                "the run", f"{old}{why}", str(new), [e for e in self.events if e.node is None]
             )
         self.run_state = new
         if new is RunState.ROLLING_BACK:
@@ -230,12 +239,14 @@ class Machine:
             raise StoryError(f"event {event.seq}: the plan has no action {event.node!r}")
         new = event.state
         old = self.states[node]
-        if (old, new) not in NODE_TRANSITIONS:
+        # The words of a run's states and of a node's are equal as strings.
+        if type(new) is not NodeState or (old, new) not in NODE_TRANSITIONS:
             raise self._illegal(event, str(old))
         if new is _RUNNING:
             if node not in self._startable or self.run_state is not RunState.RUNNING or self.failures:
                 raise self._illegal(event, f"{old} (not its turn)")
             del self._startable[node]
+            self._unstarted -= 1
             self.running += 1
         elif new is _SUCCEEDED:
             self.running -= 1
@@ -246,6 +257,7 @@ class Machine:
         elif new is _ABANDONED:
             if self.run_state is not RunState.ROLLING_BACK:
                 raise self._illegal(event, f"{old} (the run is not rolling back)")
+            self._unstarted -= 1
         elif old is _ROLLING_BACK:
             self.running -= 1
             if new is _ROLLBACK_FAILED and self.policy.on_rollback_error == "stop":
@@ -259,7 +271,7 @@ class Machine:
                 self.running += 1
             else:
                 self._settle(node)
-        self.states[node] = new  # type: ignore[assignment]
+        self.states[node] = new
 
     def _allowed(self, node: int, new: State) -> bool:
         undo = self.undo[node]

@@ -1,0 +1,496 @@
+"""The machine by itself: plain functions over events, forward and back, in both schedules."""
+
+import itertools
+
+import pytest
+from helpers import DIAMOND, due, machine_of, ready, settle, tell
+
+from daga_nb.core.events import Event
+from daga_nb.core.machine import Machine, Policy, Undo, fold
+from daga_nb.core.states import NodeState, RunState
+from daga_nb.errors import IllegalTransition, StoryError
+
+BOTH = pytest.mark.parametrize("schedule", ["batch", "eager"])
+
+# Two chains of unequal length into one end: a -> b -> z, s -> z, with s the straggler.
+STRAGGLER = [("a", "b"), ("b", "z"), ("s", "z")]
+
+
+def through(machine, *names):
+    """Let actions start and succeed, one after the other."""
+    for name in names:
+        tell(machine, f"{name} RUNNING", f"{name} SUCCEEDED")
+    return machine
+
+
+def undone(machine, *names):
+    for name in names:
+        tell(machine, f"{name} ROLLING_BACK", f"{name} ROLLED_BACK")
+    return machine
+
+
+def snapshot(machine):
+    """Give everything that a refused event must leave alone."""
+    return {
+        name: (list(value) if isinstance(value, list | dict | set) else value)
+        for name in Machine.__slots__
+        if (value := getattr(machine, name)) is not None
+    }
+
+
+def refuses(machine, line, error=IllegalTransition, match=None):
+    before = snapshot(machine)
+    with pytest.raises(error, match=match):
+        tell(machine, line)
+    assert snapshot(machine) == before, f"{line} was refused, and has changed something"
+
+
+# ----------------------------------------------------------------------------- forward
+
+
+@BOTH
+def test_nothing_has_happened_at_first(schedule):
+    machine = machine_of(schedule=schedule)
+    assert ready(machine) == ["a"]
+    assert machine.ready() == ("forward", 0, (0,), 0)
+    assert due(machine) == []
+    assert machine.run_state is RunState.READY
+    assert machine.states == [NodeState.PENDING] * 4
+
+
+@BOTH
+def test_the_diamond_goes_forward(schedule):
+    machine = tell(machine_of(schedule=schedule), "run RUNNING")
+    through(machine, "a")
+    assert ready(machine) == ["b", "c"]
+    tell(machine, "c RUNNING")
+    assert ready(machine) == ["b"]
+    assert machine.ready().running == 1
+    assert due(machine) == []
+    tell(machine, "c SUCCEEDED", "b RUNNING")
+    assert ready(machine) == []
+    tell(machine, "b SUCCEEDED")
+    assert ready(machine) == ["d"]
+    assert machine.ready().batch == 2
+    through(machine, "d")
+    assert ready(machine) == []
+    assert settle(machine) == ["run SUCCEEDED"]
+    assert due(machine) == []
+    assert ready(machine) == []
+
+
+def test_in_batches_one_starts_when_the_one_before_it_is_through():
+    machine = tell(machine_of(STRAGGLER, schedule="batch"), "run RUNNING")
+    assert ready(machine) == ["a", "s"]
+    through(machine, "a")
+    assert ready(machine) == ["s"]
+    refuses(machine, "b RUNNING", match="not its turn")
+    through(machine, "s")
+    assert ready(machine) == ["b"]
+
+
+def test_eagerly_an_action_starts_as_soon_as_its_own_predecessors_are_through():
+    machine = tell(machine_of(STRAGGLER, schedule="eager"), "run RUNNING", "s RUNNING")
+    through(machine, "a")
+    assert machine.ready() == ("forward", 1, (machine.plan.ids["b"],), 1)
+    through(machine, "b")
+    assert ready(machine) == []
+    refuses(machine, "z RUNNING", match="not its turn")
+    tell(machine, "s SUCCEEDED")
+    assert ready(machine) == ["z"]
+
+
+@BOTH
+def test_a_limit_bounds_what_is_ready(schedule):
+    machine = tell(machine_of(nodes="abcde", schedule=schedule), "run RUNNING")
+    assert [ready(machine, limit) for limit in (0, 1, 3, 9)] == [[], ["a"], ["a", "b", "c"], list("abcde")]
+    through(machine, "a", "b", "c", "d", "e")
+    settle(machine, "by request")
+    assert ready(machine, 2) == ["a", "b"]
+
+
+@BOTH
+def test_after_the_first_failure_nothing_new_starts_and_what_runs_finishes(schedule):
+    machine = tell(machine_of(nodes="abc", schedule=schedule), "run RUNNING", "a RUNNING", "b RUNNING")
+    tell(machine, "a FAILED")
+    assert ready(machine) == []
+    assert due(machine) == []
+    refuses(machine, "c RUNNING", match="not its turn")
+    refuses(machine, "run ROLLING_BACK", match="1 actions still running")
+    tell(machine, "b SUCCEEDED")
+    assert due(machine) == ["run ROLLING_BACK", "c ABANDONED"]
+    assert machine.due()[0].reason == "a failed"
+
+
+@BOTH
+def test_the_reason_names_every_action_that_failed_or_was_lost(schedule):
+    machine = tell(machine_of(nodes="abc", schedule=schedule), "run RUNNING")
+    tell(machine, "c RUNNING", "a RUNNING", "b RUNNING", "c FAILED", "a UNKNOWN", "b FAILED")
+    assert machine.due()[0].reason == "c failed, a unknown, b failed"
+
+
+# -------------------------------------------------------------------------------- back
+
+
+@BOTH
+def test_the_diamond_goes_back_the_failed_one_too(schedule):
+    machine = tell(machine_of(schedule=schedule), "run RUNNING")
+    tell(through(machine, "a"), "b RUNNING", "c RUNNING", "b FAILED", "c SUCCEEDED")
+    assert settle(machine) == ["run ROLLING_BACK", "d ABANDONED"]
+    assert machine.ready() == ("back", 1, (1, 2), 0)
+    undone(machine, "c")
+    assert ready(machine) == ["b"], "a waits for b"
+    refuses(machine, "a ROLLING_BACK", match="not its turn")
+    undone(machine, "b")
+    assert ready(machine) == ["a"]
+    undone(machine, "a")
+    assert settle(machine) == ["run ROLLED_BACK"]
+
+
+@BOTH
+def test_rollback_failed_false_leaves_the_failed_one_alone(schedule):
+    machine = tell(machine_of(schedule=schedule, rollback_failed=False), "run RUNNING")
+    tell(through(machine, "a"), "b RUNNING", "c RUNNING", "b FAILED", "c SUCCEEDED")
+    settle(machine)
+    assert ready(machine) == ["c"]
+    refuses(machine, "b ROLLING_BACK")
+    undone(machine, "c", "a")
+    assert settle(machine) == ["run ROLLED_BACK"]
+
+
+def test_back_in_batches_waits_for_the_whole_batch():
+    machine = tell(machine_of(STRAGGLER, schedule="batch"), "run RUNNING")
+    through(machine, "a", "s", "b")
+    tell(machine, "z RUNNING", "z FAILED")
+    settle(machine)
+    undone(machine, "z")
+    assert ready(machine) == ["b"], "s is of the batch before"
+    undone(machine, "b")
+    assert ready(machine) == ["a", "s"]
+
+
+def test_back_eagerly_an_action_waits_for_its_own_successors_only():
+    machine = tell(machine_of(STRAGGLER, schedule="eager"), "run RUNNING")
+    through(machine, "a", "s", "b")
+    tell(machine, "z RUNNING", "z FAILED")
+    settle(machine)
+    undone(machine, "z")
+    assert sorted(ready(machine)) == ["b", "s"]
+    assert machine.ready().batch == 1
+    undone(machine, "s")
+    refuses(machine, "a ROLLING_BACK")
+    undone(machine, "b", "a")
+    assert settle(machine) == ["run ROLLED_BACK"]
+
+
+def test_eagerly_a_straggler_that_fails_takes_the_others_back_after_it_is_drained():
+    machine = tell(machine_of([*STRAGGLER, ("b", "y")], schedule="eager"), "run RUNNING", "s RUNNING")
+    through(machine, "a", "b")
+    tell(machine, "y RUNNING", "s FAILED")
+    assert due(machine) == []
+    tell(machine, "y SUCCEEDED")
+    assert settle(machine) == ["run ROLLING_BACK", "z ABANDONED"]
+    assert sorted(ready(machine)) == ["s", "y"]
+    undone(machine, "y", "b", "a", "s")
+    assert settle(machine) == ["run ROLLED_BACK"]
+
+
+@BOTH
+def test_a_failed_rollback_does_not_stop_the_others(schedule):
+    machine = tell(machine_of([("a", "b")], schedule=schedule), "run RUNNING")
+    through(machine, "a", "b")
+    settle(machine)
+    settle(machine, "by request")
+    tell(machine, "b ROLLING_BACK", "b ROLLBACK_FAILED")
+    assert ready(machine) == ["a"]
+    undone(machine, "a")
+    assert settle(machine) == ["run ROLLBACK_INCOMPLETE"]
+
+
+@BOTH
+def test_on_rollback_error_stop_stops_the_others_once_those_under_way_are_through(schedule):
+    machine = machine_of([("a", "b"), ("a", "c")], schedule=schedule, on_rollback_error="stop")
+    through(tell(machine, "run RUNNING"), "a", "b", "c")
+    settle(machine)
+    settle(machine, "by request")
+    tell(machine, "b ROLLING_BACK", "c ROLLING_BACK", "b ROLLBACK_FAILED")
+    assert ready(machine) == []
+    assert due(machine) == []
+    tell(machine, "c ROLLED_BACK")
+    assert ready(machine) == []
+    refuses(machine, "a ROLLING_BACK")
+    assert settle(machine) == ["run ROLLBACK_INCOMPLETE"]
+    assert machine.states[0] is NodeState.SUCCEEDED
+
+
+@BOTH
+def test_without_a_rollback_an_action_is_kept_and_nothing_else_is_allowed(schedule):
+    machine = tell(machine_of(nodes="a", schedule=schedule, undo={"a": Undo.MISSING}), "run RUNNING")
+    through(machine, "a")
+    settle(machine, "by request")
+    settle(machine, "by request")
+    assert ready(machine) == ["a"]
+    refuses(machine, "a ROLLING_BACK", match="not its turn")
+    refuses(machine, "a ROLLED_BACK", match="not its turn")
+    tell(machine, "a KEPT")
+    assert settle(machine) == ["run ROLLBACK_INCOMPLETE"]
+
+
+@BOTH
+def test_without_an_effect_an_action_is_rolled_back_without_a_call(schedule):
+    machine = tell(machine_of(nodes="a", schedule=schedule, undo={"a": Undo.NOTHING}), "run RUNNING")
+    through(machine, "a")
+    settle(machine, "by request")
+    refuses(machine, "a ROLLING_BACK")
+    refuses(machine, "a KEPT")
+    tell(machine, "a ROLLED_BACK")
+    assert settle(machine) == ["run ROLLED_BACK"]
+
+
+@BOTH
+def test_with_a_rollback_an_action_is_neither_kept_nor_rolled_back_without_the_call(schedule):
+    machine = through(tell(machine_of(nodes="a", schedule=schedule), "run RUNNING"), "a")
+    settle(machine, "by request")
+    refuses(machine, "a KEPT")
+    refuses(machine, "a ROLLED_BACK")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "undo", "rollback_failed", "owed", "end"),
+    [
+        ("FAILED", Undo.CALL, True, ["a"], "ROLLED_BACK"),
+        ("FAILED", Undo.CALL, False, [], "ROLLED_BACK"),
+        ("FAILED", Undo.NOTHING, True, [], "ROLLED_BACK"),
+        ("FAILED", Undo.NOTHING, False, [], "ROLLED_BACK"),
+        ("FAILED", Undo.MISSING, True, [], "ROLLBACK_INCOMPLETE"),
+        ("FAILED", Undo.MISSING, False, [], "ROLLED_BACK"),
+        ("UNKNOWN", Undo.CALL, True, ["a"], "ROLLED_BACK"),
+        ("UNKNOWN", Undo.CALL, False, ["a"], "ROLLED_BACK"),
+        ("UNKNOWN", Undo.NOTHING, True, [], "ROLLED_BACK"),
+        ("UNKNOWN", Undo.NOTHING, False, [], "ROLLED_BACK"),
+        ("UNKNOWN", Undo.MISSING, True, [], "ROLLBACK_INCOMPLETE"),
+        ("UNKNOWN", Undo.MISSING, False, [], "ROLLBACK_INCOMPLETE"),
+    ],
+)
+@BOTH
+def test_what_becomes_of_one_that_did_not_succeed(schedule, outcome, undo, rollback_failed, owed, end):
+    machine = machine_of(nodes="a", schedule=schedule, undo={"a": undo}, rollback_failed=rollback_failed)
+    tell(machine, "run RUNNING", "a RUNNING", f"a {outcome}")
+    assert settle(machine) == ["run ROLLING_BACK"]
+    assert ready(machine) == owed
+    undone(machine, *owed)
+    assert settle(machine) == [f"run {end}"]
+
+
+@BOTH
+def test_an_abort_before_anything_ran_abandons_everything(schedule):
+    machine = machine_of(schedule=schedule)
+    assert settle(machine, "by request") == ["run ROLLING_BACK", *(f"{name} ABANDONED" for name in "abcd")]
+    assert machine.events[0].reason == ""
+    assert machine.ready().direction is None
+    assert settle(machine) == ["run ROLLED_BACK"]
+
+
+@BOTH
+def test_an_abort_waits_for_what_runs(schedule):
+    machine = tell(machine_of(nodes="ab", schedule=schedule), "run RUNNING", "a RUNNING")
+    assert due(machine, "by request") == []
+    tell(machine, "a SUCCEEDED")
+    assert due(machine, "by request") == ["run ROLLING_BACK", "b ABANDONED"]
+    assert machine.due("by request")[0].reason == "by request"
+
+
+@BOTH
+def test_a_run_that_succeeded_goes_back_by_request_only(schedule):
+    machine = through(tell(machine_of([("a", "b")], schedule=schedule), "run RUNNING"), "a", "b")
+    settle(machine)
+    assert due(machine) == []
+    assert settle(machine, "by request") == ["run ROLLING_BACK"]
+    undone(machine, "b", "a")
+    assert settle(machine) == ["run ROLLED_BACK"]
+    assert due(machine, "again") == []
+
+
+# ------------------------------------------------------------- what is out of its turn
+
+
+@BOTH
+def test_out_of_turn_forward(schedule):
+    machine = machine_of(schedule=schedule)
+    refuses(machine, "a RUNNING", match="not its turn")
+    tell(machine, "run RUNNING")
+    refuses(machine, "b RUNNING", match="not its turn")
+    refuses(machine, "a SUCCEEDED")
+    refuses(machine, "a ABANDONED", match="not rolling back")
+    through(machine, "a")
+    refuses(machine, "a ROLLING_BACK", match="not its turn")
+    refuses(machine, "a ROLLED_BACK", match="not its turn")
+    refuses(machine, "a KEPT", match="not its turn")
+
+
+@BOTH
+def test_a_run_has_not_succeeded_before_every_action_has(schedule):
+    machine = tell(machine_of([("a", "b"), ("s", "b")], schedule=schedule), "run RUNNING")
+    refuses(machine, "run SUCCEEDED", match="not its turn")
+    through(machine, "a")
+    refuses(machine, "run SUCCEEDED", match="not its turn")
+    through(machine, "s")
+    refuses(machine, "run SUCCEEDED", match="not its turn")
+    tell(machine, "b RUNNING")
+    refuses(machine, "run SUCCEEDED", match="still running")
+    tell(machine, "b FAILED")
+    refuses(machine, "run SUCCEEDED", match="not its turn")
+    settle(machine)
+
+
+@BOTH
+def test_a_rollback_is_not_over_before_it_is(schedule):
+    machine = through(tell(machine_of([("a", "b"), ("b", "c")], schedule=schedule), "run RUNNING"), "a", "b")
+    tell(machine, "run ROLLING_BACK")
+    refuses(machine, "run ROLLED_BACK", match="not its turn")
+    tell(machine, "c ABANDONED")
+    refuses(machine, "run ROLLED_BACK", match="not its turn")
+    undone(machine, "b")
+    refuses(machine, "run ROLLBACK_INCOMPLETE", match="not its turn")
+    tell(machine, "a ROLLING_BACK")
+    refuses(machine, "run ROLLED_BACK", match="still running")
+    tell(machine, "a ROLLBACK_FAILED")
+    refuses(machine, "run ROLLED_BACK", match="not its turn")
+    tell(machine, "run ROLLBACK_INCOMPLETE")
+
+
+def test_a_story_that_is_clean_does_not_end_dirty():
+    machine = tell(machine_of(nodes="a"), "run ROLLING_BACK", "a ABANDONED")
+    refuses(machine, "run ROLLBACK_INCOMPLETE", match="not its turn")
+
+
+@pytest.mark.parametrize("seq", [0, 1, 3, -1, 10**30])
+def test_a_gap_in_the_sequence_is_refused(seq):
+    machine = tell(machine_of(), "run RUNNING")
+    before = snapshot(machine)
+    with pytest.raises(StoryError, match=f"event {seq} does not follow event 1"):
+        machine.apply(Event(seq, 0.0, "a", NodeState.RUNNING))
+    assert snapshot(machine) == before
+
+
+@pytest.mark.parametrize("name", ["x", "", "A", "a "])
+def test_an_unknown_action_is_refused(name):
+    machine = tell(machine_of(), "run RUNNING")
+    before = snapshot(machine)
+    with pytest.raises(StoryError, match="the plan has no action"):
+        machine.apply(Event(2, 0.0, name, NodeState.RUNNING))
+    assert snapshot(machine) == before
+
+
+def test_an_illegal_move_carries_the_story_of_its_node_alone():
+    machine = through(tell(machine_of(), "run RUNNING"), "a", "b")
+    with pytest.raises(IllegalTransition) as refused:
+        tell(machine, "a RUNNING")
+    assert [str(event) for event in refused.value.story] == ["a RUNNING", "a SUCCEEDED"]
+    assert str(refused.value) == ("a cannot go from SUCCEEDED to RUNNING. Its story: a RUNNING; a SUCCEEDED")
+
+
+# --------------------------------------------------------------------------- the fold
+
+
+def to_the_end(machine):
+    """Carry a machine on to its end, every action and rollback going well; give the lines."""
+    lines = []
+    while True:
+        changed = settle(machine)
+        lines += changed
+        names = ready(machine)
+        if not names and not changed:
+            return lines
+        if machine.run_state is RunState.READY:
+            lines.append("run RUNNING")
+            tell(machine, "run RUNNING")
+        for name in names:
+            node = machine.plan.ids[name]
+            if machine.ready().direction == "forward":
+                new = [f"{name} RUNNING", f"{name} SUCCEEDED"]
+            elif machine.undo[node] is Undo.CALL:
+                new = [f"{name} ROLLING_BACK", f"{name} ROLLED_BACK"]
+            else:
+                new = [f"{name} {'KEPT' if machine.undo[node] is Undo.MISSING else 'ROLLED_BACK'}"]
+            tell(machine, *new)
+            lines += new
+
+
+GOOD = ["run RUNNING", "a RUNNING", "a SUCCEEDED", "b RUNNING", "c RUNNING", "c SUCCEEDED", "b SUCCEEDED"]
+GOOD += ["d RUNNING", "d SUCCEEDED", "run SUCCEEDED"]
+BAD = ["run RUNNING", "a RUNNING", "a SUCCEEDED", "b RUNNING", "c RUNNING", "b FAILED", "c SUCCEEDED"]
+BAD += ["run ROLLING_BACK", "d ABANDONED", "c ROLLING_BACK", "b ROLLING_BACK", "b ROLLBACK_FAILED"]
+BAD += ["c ROLLED_BACK", "a ROLLING_BACK", "a ROLLED_BACK", "run ROLLBACK_INCOMPLETE"]
+EARLY = ["run ROLLING_BACK", "a ABANDONED", "b ABANDONED", "c ABANDONED", "d ABANDONED", "run ROLLED_BACK"]
+
+
+@BOTH
+@pytest.mark.parametrize("lines", [GOOD, BAD, EARLY])
+def test_the_fold_of_a_shorter_story_is_the_machine_as_it_stood(schedule, lines):
+    live = machine_of(schedule=schedule)
+    stood = [snapshot(live)]
+    for line in lines:
+        tell(live, line)
+        stood.append(snapshot(live))
+    for length in range(len(lines) + 1):
+        folded = fold(live.plan, live.undo, live.events[:length], Policy(schedule))
+        assert snapshot(folded) == stood[length], f"after {length} events"
+
+
+@BOTH
+@pytest.mark.parametrize("lines", [GOOD, BAD, EARLY])
+def test_a_story_that_was_cut_off_anywhere_can_be_carried_on_to_a_proper_end(schedule, lines):
+    for length in range(len(lines) + 1):
+        machine = tell(machine_of(schedule=schedule), *lines[:length])
+        for name, state in zip(machine.plan.names, list(machine.states), strict=True):
+            if state is NodeState.RUNNING:
+                tell(machine, f"{name} UNKNOWN")
+            elif state is NodeState.ROLLING_BACK:
+                tell(machine, f"{name} ROLLBACK_FAILED")
+        to_the_end(machine)
+        assert machine.run_state.ended, lines[:length]
+        if machine.run_state is not RunState.SUCCEEDED:
+            left = [name for name, state in zip("abcd", machine.states, strict=True) if state.word in LIVE]
+            assert left == [], f"{left} not settled, cut off after {lines[:length]}"
+
+
+LIVE = ("pending", "running", "succeeded", "rolling back")
+
+
+@pytest.mark.parametrize("cut", range(1, len(BAD)))
+def test_a_fold_refuses_a_story_with_one_event_missing(cut):
+    machine = tell(machine_of(), *BAD)
+    events = [*machine.events[: cut - 1], *machine.events[cut:]]
+    with pytest.raises(StoryError, match="does not follow"):
+        fold(machine.plan, machine.undo, events)
+
+
+def test_every_order_of_two_actions_of_a_batch_ends_alike():
+    starts = [("b RUNNING", "b SUCCEEDED"), ("c RUNNING", "c SUCCEEDED")]
+    ends = set()
+    for order in set(itertools.permutations([0, 0, 1, 1])):
+        at = [iter(starts[0]), iter(starts[1])]
+        machine = through(tell(machine_of(), "run RUNNING"), "a")
+        tell(machine, *(next(at[which]) for which in order))
+        ends.add((tuple(machine.states), machine.ready()))
+    assert len(ends) == 1
+
+
+@BOTH
+def test_a_deep_chain_and_a_wide_batch_go_there_and_back(schedule):
+    chain = [(str(number), str(number + 1)) for number in range(300)]
+    for edges, nodes in ((chain, ""), ([], [str(number) for number in range(300)])):
+        machine = machine_of(edges, nodes=nodes, schedule=schedule)
+        to_the_end(machine)
+        assert machine.run_state is RunState.SUCCEEDED
+        settle(machine, "by request")
+        back = to_the_end(machine)
+        assert machine.run_state is RunState.ROLLED_BACK
+        if edges:
+            undone_ones = [line.split()[0] for line in back if line.endswith("ROLLED_BACK")]
+            assert undone_ones == [*(str(number) for number in range(300, -1, -1)), "run"]
+
+
+def test_the_order_of_the_nodes_is_that_of_the_plan():
+    assert machine_of(DIAMOND).plan.names == ("a", "b", "c", "d")
