@@ -1,0 +1,139 @@
+"""The notebooks: they run from top to bottom, tell what they should, and are saved with their pictures."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbconvert import HTMLExporter
+
+ROOT = Path(__file__).parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+PICTURES = {"image/png", "image/svg+xml"}
+
+# Cells that are run after the notebook's own, and what they print.
+FACTS = {
+    "01_first_flow": (
+        "[bench.run.state, bench.run.outputs, dict(run.results), list(run.batches[1])]",
+        [
+            "SUCCEEDED",
+            {"add_four": 7, "add_five": 12},
+            {"start": 1, "add_two": 3, "add_three": 4, "add_four": 7, "add_five": 12},
+            ["add_two", "add_three"],
+        ],
+    ),
+    "02_rollback": (
+        "[run.state, dict(run.states), list(run.errors), list(run.rollback_errors)]",
+        [
+            "ROLLBACK_INCOMPLETE",
+            {
+                "quote": "ROLLED_BACK",
+                "flight": "ROLLED_BACK",
+                "hotel": "ROLLBACK_FAILED",
+                "car": "ROLLED_BACK",
+                "payment": "ROLLED_BACK",
+                "invoice": "ABANDONED",
+                "ticket": "ABANDONED",
+            },
+            ["payment"],
+            ["hotel"],
+        ],
+    ),
+    "03_step_and_break": (
+        "[bench.run.state, [e.node for e in bench.run.events if e.state == 'ROLLED_BACK' and e.node], "
+        "dict(bench.run.states)]",
+        [
+            "ROLLBACK_INCOMPLETE",
+            ["charge", "reserve"],
+            {
+                "reserve": "ROLLED_BACK",
+                "charge": "ROLLED_BACK",
+                "pack": "ROLLBACK_FAILED",
+                "ship": "ABANDONED",
+            },
+        ],
+    ),
+    "04_a_real_workflow": (
+        "[bench.run.state, len(bench.run.plan), flow.world.of(bench.run), list(bench.run.errors)]",
+        ["ROLLED_BACK", 22, {}, ["merge_ID0000022"]],
+    ),
+}
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def words(cell):
+    """What a cell says in text, without what stands beside a picture."""
+    return [
+        output.get("text") or output.data["text/plain"]
+        for output in cell.outputs
+        if not PICTURES & set(output.get("data", {}))
+    ]
+
+
+def pictures(cell):
+    return [output for output in cell.outputs if set(output.get("data", {})) >= PICTURES]
+
+
+def test_there_is_a_fact_to_check_for_each():
+    assert [path.stem for path in NOTEBOOKS] == sorted(FACTS)
+
+
+@pytest.mark.notebook
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_runs_and_tells_what_is_saved_in_it(path, tmp_path):
+    asked, told = FACTS[path.stem]
+    copy = tmp_path / path.name
+    shutil.copytree(path.parent / "data", tmp_path / "data")
+    saved = nbformat.read(path, as_version=4)
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells.append(nbformat.v4.new_code_cell(f"import json\nprint(json.dumps({asked}))"))
+    nbformat.write(notebook, copy)
+    tool = [sys.executable, ROOT / "tools" / "execute_notebooks.py", copy]
+    done = subprocess.run(tool, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    *cells, facts = code_cells(nbformat.read(copy, as_version=4))
+    assert [words(cell) for cell in cells] == [words(cell) for cell in code_cells(saved)]
+    assert [len(pictures(cell)) for cell in cells] == [len(pictures(cell)) for cell in code_cells(saved)]
+    assert json.loads(facts.outputs[0].text) == told
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_saved_executed_with_its_pictures_and_nothing_else(path):
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    cells = code_cells(notebook)
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    assert {output.output_type for cell in cells for output in cell.outputs} <= {"execute_result", "stream"}
+    assert all(output.get("name") != "stderr" for cell in cells for output in cell.outputs)
+    assert sum(len(pictures(cell)) for cell in cells) >= 3
+    assert pictures(cells[-1])
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    assert path.stat().st_size < 1_500_000
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_names_no_place_of_the_machine_that_saved_it(path):
+    text = "\n".join(
+        "\n".join([cell.source, *(words(cell) if cell.cell_type == "code" else [])])
+        for cell in nbformat.read(path, as_version=4).cells
+    )
+    assert re.findall(r"(?:/home|/root|/tmp|/work|/Users|[A-Z]:\\)\S*", text) == []
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_saved_notebook_shows_its_pictures_as_a_page(path):
+    page, _ = HTMLExporter().from_filename(str(path))
+    notebook = nbformat.read(path, as_version=4)
+    drawn = sum(len(pictures(cell)) for cell in code_cells(notebook))
+    assert page.count('src="data:image/svg+xml;base64,') == drawn
+    assert "widget-view+json" not in page
