@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -65,10 +66,8 @@ class Event(NamedTuple):
         if not isinstance(data, Mapping) or set(data) != set(cls._fields):
             raise StoryError(f"not an event: expected the fields {', '.join(cls._fields)}")
         seq, at, node, state, attempt, reason = (data[field] for field in cls._fields)
-        whole = isinstance(seq, int) and isinstance(attempt, int) and seq >= 1 and attempt >= 1
-        timed = (
-            isinstance(at, int | float) and not isinstance(at, bool) and at == at and abs(at) != float("inf")
-        )
+        whole = type(seq) is int and type(attempt) is int and seq >= 1 and attempt >= 1
+        timed = type(at) in (int, float) and abs(at) <= sys.float_info.max  # False for nan
         if not (whole and timed and isinstance(reason, str) and isinstance(node, str | None)):
             raise StoryError(f"event {seq!r}: a field has a value of the wrong kind")
         try:
