@@ -59,7 +59,8 @@ async def invoice(results): ...
 async def ticket(results): ...
 
 
-flight, hotel, car = booking("flight", "LH 2041"), booking("hotel", "Adlon", True), booking("car", "Golf", True)
+flight = booking("flight", "LH 2041")
+hotel, car = booking("hotel", "Adlon", slow=True), booking("car", "Golf", slow=True)
 book_trip = DagaFlow(
     [
         *((quote, one) for one in (flight, hotel, car)),

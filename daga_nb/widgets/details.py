@@ -6,6 +6,7 @@ import functools
 import inspect
 import reprlib
 import textwrap
+import tokenize
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -110,7 +111,7 @@ class Sources:
         if key not in self._texts:
             try:
                 text = textwrap.dedent(inspect.getsource(plain)).rstrip()
-            except (OSError, TypeError, IndexError, SyntaxError):
+            except (OSError, TypeError, IndexError, SyntaxError, tokenize.TokenError):
                 text = "(no source to be had)"
             self._texts[key] = text if len(text) <= _LONGEST else text[:_LONGEST] + "\n…"
         return self._texts[key]
