@@ -7,7 +7,7 @@ from collections.abc import Callable
 from logging import Logger, getLogger
 from typing import Any, ClassVar, Generic, TypeVar, final
 
-from daga_nb.engine.calls import display_name, rollback_target
+from daga_nb.engine.calls import display_name, rollback_target, target
 from daga_nb.errors import FlowDefinitionError
 from daga_nb.meta import DagaMeta
 
@@ -124,6 +124,8 @@ class DagaAction(Generic[I, O], metaclass=DagaMeta):
 
     def __call__(self, predecessors_results: Any = None, **extras: Any) -> Any:
         """Do the work: what the function gives, for an async one a coroutine."""
+        if not target(self.wrapped_func, allowed=("context", *extras)).takes_results:
+            return self.wrapped_func(**extras)
         return self.wrapped_func(predecessors_results, **extras)
 
     @final

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from logging import getLogger
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ __all__ = [
     "StepError",
     "StoryError",
 ]
+
+
+log = getLogger(__name__)
 
 
 class DagaError(Exception):
@@ -161,7 +165,10 @@ def describe(error: BaseException, limit: int = 200) -> str:
 
 
 def add_note_once(error: BaseException, note: str) -> None:
-    """Add a note unless the error, raised before, has it already."""
-    notes: Any = getattr(error, "__notes__", None)
-    if not isinstance(notes, list) or note not in notes:
-        error.add_note(note)
+    """Add a note unless the error, raised before, has it already, or takes none (a frozen dataclass)."""
+    try:
+        notes: Any = getattr(error, "__notes__", None)
+        if not isinstance(notes, list) or note not in notes:
+            error.add_note(note)
+    except Exception as refused:
+        log.debug("%s takes no note (%s): %s", type(error).__name__, type(refused).__name__, note)

@@ -86,7 +86,16 @@ class DagaFlow(Generic[I, O]):
         self.name: str = name or str(checked.graph.get("name") or "flow")
         self.max_parallel = max_parallel
         self.rollback_timeout = rollback_timeout
-        self._attributes = {node: dict(data) for node, data in checked.nodes.items() if data}
+        self._attributes = (
+            {**checked.graph, "name": self.name},
+            {node: dict(data) for node, data in checked.nodes.items() if data},
+            {
+                (node, other): dict(data)
+                for node, after in checked.adjacency()
+                for other, data in after.items()
+                if data
+            },
+        )
         self._calls = [_call_of(node) for node in self.plan.nodes]
         self._actions = [
             number for number, node in enumerate(self.plan.nodes) if isinstance(node, DagaAction)
@@ -99,11 +108,14 @@ class DagaFlow(Generic[I, O]):
     @cached_property
     def dag(self) -> nx.DiGraph[Any]:
         """The flow's own copy of the graph, with the root before the actions that have no predecessors."""
-        dag: nx.DiGraph[Any] = nx.DiGraph(name=self.name)
+        of_graph, of_node, of_edge = self._attributes
+        dag: nx.DiGraph[Any] = nx.DiGraph()
+        dag.graph.update(of_graph)
         nodes = self.plan.nodes
-        dag.add_nodes_from((node, self._attributes.get(node, {})) for node in nodes)
+        dag.add_nodes_from((node, of_node.get(node, {})) for node in nodes)
         for number, before in enumerate(self.plan.predecessors):
-            dag.add_edges_from((nodes[one], nodes[number]) for one in before)
+            edges = [(nodes[one], nodes[number]) for one in before]
+            dag.add_edges_from((*edge, of_edge.get(edge, {})) for edge in edges)
         DagaFlowUtils.initialize_dag_as_flow(dag, EmptyAction())
         return dag
 
@@ -116,14 +128,14 @@ class DagaFlow(Generic[I, O]):
     def calls(self) -> list[ActionCall]:
         """How each action is called, with the rollbacks registered by now."""
         registered = self._rollbacks()
-        if registered != self._registered:
+        if any(now is not then for now, then in zip(registered, self._registered, strict=True)):
             self._calls = [_call_of(node) for node in self.plan.nodes]
             self._registered = registered
         return self._calls
 
-    def _rollbacks(self) -> list[int]:
+    def _rollbacks(self) -> list[Any]:
         nodes = self.plan.nodes
-        return [id(nodes[number]._wrapped_action_instance) for number in self._actions]
+        return [nodes[number]._wrapped_action_instance for number in self._actions]
 
     def start(self, input: I | None = None, *, faults: Iterable[Fault] = ()) -> FlowRun:
         """Give a run that has run nothing yet. It needs no event loop until it is awaited.
@@ -186,8 +198,15 @@ def _check_options(max_parallel: Any, schedule: Any, on_rollback_error: Any, rol
         raise FlowDefinitionError(f"schedule={schedule!r}: it is 'batch' or 'eager'")
     if on_rollback_error not in ("continue", "stop"):
         raise FlowDefinitionError(f"on_rollback_error={on_rollback_error!r}: it is 'continue' or 'stop'")
-    if not (is_number(rollback_timeout) and 0 < rollback_timeout < float("inf")):
-        raise FlowDefinitionError(f"rollback_timeout={rollback_timeout!r}: it is a number of seconds above 0")
+    if rollback_timeout is None:
+        raise FlowDefinitionError("rollback_timeout=None: every rollback has a deadline, in seconds")
+    _check_seconds("rollback_timeout", rollback_timeout)
+
+
+def _check_seconds(what: str, value: Any) -> None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value is not None and not (number and 0 < value < float("inf")):
+        raise FlowDefinitionError(f"{what}={value!r}: it is a number of seconds above 0")
 
 
 def _checked(graph: Any) -> nx.DiGraph[Any]:
@@ -233,7 +252,7 @@ def _from_edges(edges: Any) -> nx.DiGraph[Any]:
             raise FlowDefinitionError(f"{_short(edge)} is no edge: each is a pair (before, after).")
         try:
             graph.add_edge(*edge)
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
             raise FlowDefinitionError(
                 f"The edge {_short(edge)} has a node that cannot stand in a graph: {error}."
             ) from None
@@ -254,6 +273,7 @@ def _call_of(node: Any) -> ActionCall:
     if not isinstance(node, DagaAction):
         return ActionCall(target(node))
     name = display_name(node)
+    _check_seconds(f"{name}: rollback_timeout", node.rollback_timeout)
     action = target(registered_function(node), in_thread=node.in_thread, what=name)
     registered = node._wrapped_action_instance
     if registered is None:

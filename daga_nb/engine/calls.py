@@ -101,7 +101,7 @@ def display_name(function: Any) -> str:
     >>> display_name(functools.partial(print, 1)), display_name(lambda: 0)
     ('print', 'lambda')
     """
-    while isinstance(function, functools.partial):
+    while isinstance(function, functools.partial) and "__name__" not in function.__dict__:
         function = function.func
     name = getattr(function, "__name__", None) or type(function).__name__
     return "lambda" if name == "<lambda>" else str(name)

@@ -16,7 +16,15 @@ from daga_nb.engine.calls import ActionCall
 from daga_nb.engine.faults import Fault, FaultPlan
 from daga_nb.engine.perform import Outcome, Performer
 from daga_nb.engine.recorder import Recorder
-from daga_nb.errors import ActionInterrupted, RollbackError, RunBusy, add_note_once, describe
+from daga_nb.errors import (
+    ActionInterrupted,
+    DagaError,
+    RollbackError,
+    RunBusy,
+    StepError,
+    add_note_once,
+    describe,
+)
 
 __all__ = ["FREE", "Driver", "Stepper"]
 
@@ -56,6 +64,16 @@ class _Free:
 
 FREE: Stepper = _Free()
 """The stepper that holds nothing."""
+
+
+class _Hold:
+    dwell = 0.0
+
+    async def admit(self, ready: Ready) -> Sequence[int]:
+        return ()
+
+
+_HOLD: Stepper = _Hold()
 
 
 class Driver:
@@ -116,6 +134,7 @@ class Driver:
         first = len(self.machine.events)
         self.recorder.switch_on()
         cancelled: asyncio.CancelledError | None = None
+        failed: Exception | None = None
         going = True
         try:
             while going:
@@ -125,6 +144,11 @@ class Driver:
                     # Remembered, not obeyed, until the rollback is through; then it goes on.
                     cancelled = cancelled or error
                     self.cancel()
+                except Exception as error:
+                    # The stepper's. What runs is heard out first, so that no task is left behind.
+                    if failed is not None or self._broken is not None:
+                        raise
+                    failed, stepper = error, _HOLD
         finally:
             self.driving = False
             self.recorder.switch_off()
@@ -137,7 +161,12 @@ class Driver:
             raise self._broken
         if cancelled is not None:
             raise cancelled
-        return tuple(self.machine.events[first:])
+        if failed is not None:
+            raise failed
+        events = tuple(self.machine.events[first:])
+        if stepper is FREE and not events and not self.machine.run_state.ended:
+            raise DagaError(f"the run is stuck while {self.machine.run_state.word}: a bug of daga_nb")
+        return events
 
     def check_free(self) -> None:
         """Refuse a second driver.
@@ -170,9 +199,10 @@ class Driver:
         going = False
         limit = None if self._max_parallel is None else self._max_parallel - machine.running
         if (limit is None or limit > 0) and (machine.run_state is RunState.ROLLING_BACK or not self.closing):
-            ready = machine.ready(limit)
+            # A stepper is asked about all that is ready: what it waits for may stand behind the limit.
+            ready = machine.ready(limit if stepper is FREE else None)
             if ready.nodes:
-                going = await self._admit(stepper, ready)
+                going = await self._admit(stepper, ready, limit)
         if self._tasks:
             await self._wait()
             return self._broken is None
@@ -182,12 +212,17 @@ class Driver:
         errors = (self.performer.errors.get(node) for node in self.machine.failures)
         self.performer.turned_by = next((error for error in errors if error is not None), None)
 
-    async def _admit(self, stepper: Stepper, ready: Ready) -> bool:
+    async def _admit(self, stepper: Stepper, ready: Ready, limit: int | None) -> bool:
         if stepper is FREE:
             admitted: Sequence[int] = ready.nodes
         else:
             with _Held(self):
                 admitted = await stepper.admit(ready)
+            if not set(admitted) <= set(ready.nodes):
+                raise StepError(f"the stepper admitted {list(admitted)}, and ready are {list(ready.nodes)}")
+            # While it thought, what ran may have failed.
+            now = set(self.machine.ready().nodes)
+            admitted = [node for node in dict.fromkeys(admitted) if node in now][:limit]
         # While the stepper thought, a cancel or an abort may have come.
         if not admitted or (self.closing and ready.direction == "forward"):
             return bool(self.closing)
@@ -226,7 +261,9 @@ class Driver:
             # Shown as running, so they must be carried through, whatever came meanwhile.
             create_task = asyncio.get_running_loop().create_task
             for node in nodes:
-                self._tasks[node] = task = create_task(carry_out(node))
+                task = create_task(carry_out(node))
+                if not task.done():  # an eager task may have run through by now
+                    self._tasks[node] = task
                 task.add_done_callback(partial(self._done, node))
 
     async def _wait(self) -> None:
@@ -246,23 +283,27 @@ class Driver:
                 never = Outcome(None, asyncio.CancelledError("cancelled before it was called"), None, 0.0)
                 self._settle(node, never)
                 self._settle_back(node, never)
-        elif (error := task.exception()) is not None:
-            self._broken = error
-            self._wake()
+        else:
+            task.exception()  # `_broken` has it
 
     # ---------------------------------------------------- calling and settling
 
     async def _do(self, node: int) -> None:
         if self.cancelled:
             error = asyncio.CancelledError("cancelled before it was called")
-            self._settle(node, Outcome(None, error, None, 0.0))
+            outcome = Outcome(None, error, None, 0.0)
         else:
-            self._settle(node, await self.performer.do(node))
+            outcome = await self.performer.do(node)
+        try:
+            self._settle(node, outcome)
+        except BaseException as error:
+            self._broken = error
+            raise
 
     def _settle(self, node: int, outcome: Outcome) -> None:
         if self.machine.states[node] is not NodeState.RUNNING:
             return  # given up meanwhile
-        del self._tasks[node]
+        self._tasks.pop(node, None)
         self._wake()
         self.durations[node] = outcome.seconds
         error = outcome.error
@@ -296,13 +337,16 @@ class Driver:
             ended = "UNKNOWN" if node in self._lost else "FAILED"
         try:
             self._settle_back(node, await self.performer.undo(node, ended))
+        except BaseException as error:
+            self._broken = error
+            raise
         finally:
             timer.cancel()
 
     def _settle_back(self, node: int, outcome: Outcome) -> None:
         if self.machine.states[node] is not NodeState.ROLLING_BACK:
             return  # given up meanwhile
-        del self._tasks[node]
+        self._tasks.pop(node, None)
         self._wake()
         self.rollback_durations[node] = outcome.seconds
         error = outcome.error

@@ -53,14 +53,16 @@ class Fault:
         FaultError
             If `error` cannot be raised, or `where` is no place.
         """
-        kind = error if isinstance(error, type) else type(error)
-        if not issubclass(kind, BaseException):
-            raise FaultError(f"a fault raises an exception, and {error!r} is none")
-        if where not in get_args(Where):
-            raise FaultError(
-                f"where={where!r}: a fault is 'before' or 'after' the effect, or in the 'rollback'"
-            )
         return cls(error, at, where)
+
+    def __post_init__(self) -> None:
+        kind = self.error if isinstance(self.error, type) else type(self.error)
+        if not issubclass(kind, BaseException):
+            raise FaultError(f"a fault raises an exception, and {self.error!r} is none")
+        if self.where not in get_args(Where):
+            raise FaultError(
+                f"where={self.where!r}: a fault is 'before' or 'after' the effect, or in the 'rollback'"
+            )
 
     @property
     def place(self) -> str:
@@ -94,7 +96,7 @@ def find_node(plan: Plan, at: Any) -> int:
         near = difflib.get_close_matches(at[:200], plan.names, n=3) or list(plan.names[:8])
         raise FaultError(f"the flow has no action {at[:200]!r}. Did you mean {' or '.join(map(repr, near))}?")
     for number, node in enumerate(plan.nodes):
-        if node is at:
+        if node is at or node == at:  # a bound method is a new object each time
             return number
     raise FaultError(f"{at!r} is no action of this flow")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import Callable
 from logging import getLogger
 from time import perf_counter, time
@@ -70,7 +71,7 @@ class Recorder:
         for observer in tuple(self.observers):
             try:
                 observer(event)
-            except Exception:
+            except (Exception, CancelledError):
                 log.exception("an observer of run %s failed and hears no more: %r", self._run_id, observer)
                 if observer in self.observers:
                     self.observers.remove(observer)

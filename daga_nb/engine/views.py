@@ -95,14 +95,16 @@ class Subscription:
     __slots__ = ("_close",)
 
     def __init__(self, close: Callable[[], None]) -> None:
-        self._close = close
+        self._close: Callable[[], None] | None = close
 
     def close(self) -> None:
         """Stop being told. Closing twice does nothing."""
-        self._close()
+        close, self._close = self._close, None
+        if close is not None:
+            close()
 
     def __enter__(self) -> Subscription:
         return self
 
     def __exit__(self, *_: Any) -> None:
-        self._close()
+        self.close()
