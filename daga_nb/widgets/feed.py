@@ -82,6 +82,7 @@ class Feed:
         with self._lock:
             self._changed = set()
             self._faults = fault_bits(run)
+            self._head = head(run)
 
     def close(self) -> None:
         """Follow nothing any more."""

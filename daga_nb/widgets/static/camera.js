@@ -92,7 +92,7 @@ class Camera {
    */
   visit([x, y, width, height]) {
     const frame = this.frame.getBoundingClientRect();
-    const scale = Math.min((frame.height - 2 * MARGIN) / height, frame.width / (3 * width), 1);
+    const scale = Math.min((frame.width - 2 * MARGIN) / width, (frame.height - 2 * MARGIN) / height, 1);
     this.scale = Math.max(scale, FARTHEST);
     this.x = frame.width / 2 - (x + width / 2) * this.scale;
     this.y = frame.height / 2 - (y + height / 2) * this.scale;

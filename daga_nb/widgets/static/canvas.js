@@ -18,9 +18,14 @@ function renderCanvas({ model, el }) {
     error: (text) => (word.textContent = text),
   });
   listen(box, (key) => stage.key(key));
+  const sizes = new ResizeObserver(() => box.classList.toggle("dnb-narrow", box.clientWidth < 760));
+  sizes.observe(box);
   el.append(box);
   link.open();
-  return () => stage.close();
+  return () => {
+    stage.close();
+    sizes.disconnect();
+  };
 }
 
 export default { render: renderCanvas };

@@ -26,6 +26,9 @@ class NodeCard {
     this.body = svg("rect", { class: "dnb-body", width, height, rx: 10 });
     this.glyph = svg("text", { class: "dnb-glyph", x: 18 * unit, y: center, "font-size": 20 * unit });
     this.far = svg("text", { class: "dnb-far-glyph", x: width / 2, y: center, "font-size": height * 0.72 });
+    const sign = height * 0.62;
+    this.farFailed = svg("text", { class: "dnb-far-failed", x: 8, y: center, "font-size": sign, text: face.failed_glyph });
+    this.farFault = svg("text", { class: "dnb-far-fault", x: width - 4, y: center, "font-size": sign, text: face.fault_glyph });
     const size = 15.5 * unit;
     this.name = svg("text", {
       class: "dnb-name",
@@ -65,6 +68,8 @@ class NodeCard {
       this.body,
       this.glyph,
       this.far,
+      this.farFailed,
+      this.farFault,
       this.name,
       this.large,
       this.word,
@@ -96,7 +101,10 @@ class NodeCard {
         badge.classList.toggle("dnb-shown", Boolean(faults & (1 << index))),
       );
     }
-    if (!known || this.mark[3] !== failed) this.failed.classList.toggle("dnb-shown", Boolean(failed));
+    if (!known || this.mark[3] !== failed) {
+      this.failed.classList.toggle("dnb-shown", Boolean(failed));
+      this.element.classList.toggle("dnb-did-fail", Boolean(failed));
+    }
     this.mark = mark;
     const label = this.label();
     this.title.textContent = label;

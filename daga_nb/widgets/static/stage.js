@@ -15,9 +15,9 @@ class Stage {
     this.asked = asked;
     this.face = model.get("_face");
     this.graph = new Graph(this.face, Boolean(asked.plant));
-    this.legend = legendOf(this.face.looks);
     this.camera = new Camera(this.graph.frame, this.graph.world);
-    this.element = html("div", { class: "dnb-stage" }, this.graph.frame, zoomButtons(this.camera));
+    this.element = html("div", { class: "dnb-stage" }, this.graph.frame);
+    this.legend = html("div", { class: "dnb-under" }, legendOf(this.face.looks), zoomButtons(this.camera));
     this.graph.frame.addEventListener("click", (/** @type {MouseEvent} */ event) => this.click(event));
     this.sizes = new ResizeObserver(() => this.size());
     this.sizes.observe(this.element);

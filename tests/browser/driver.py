@@ -36,7 +36,11 @@ class Server:
     def write(self, name: str, *cells: str) -> str:
         """Write a notebook, and give the address that opens it."""
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        notebook.metadata["kernelspec"] = {
+            "name": "python3",
+            "display_name": "Python 3",
+            "language": "python",
+        }
         nbformat.write(notebook, self.folder / name)
         return f"{self.url}/lab/workspaces/{Path(name).stem}/tree/{name}?token={self.token}"
 
@@ -54,7 +58,11 @@ def jupyterlab(folder: Path) -> Iterator[Server]:
     notebooks.mkdir()
     command = [
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}"),
-        *("--ServerApp.port_retries=0", f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={notebooks}"),
+        *(
+            "--ServerApp.port_retries=0",
+            f"--IdentityProvider.token={token}",
+            f"--ServerApp.root_dir={notebooks}",
+        ),
         "--expose-app-in-browser",
     ]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
@@ -68,7 +76,9 @@ def jupyterlab(folder: Path) -> Iterator[Server]:
     }
     settings = folder / "settings" / "@jupyterlab" / "apputils-extension"
     settings.mkdir(parents=True)
-    (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
+    (settings / "notification.jupyterlab-settings").write_text(
+        '{"fetchNews": "false", "checkForUpdates": false}'
+    )
     with open(folder / "jupyter.log", "wb") as log:
         process = subprocess.Popen(
             command, env={**os.environ, **places}, stdout=log, stderr=log, stdin=subprocess.DEVNULL

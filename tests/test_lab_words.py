@@ -1,0 +1,241 @@
+"""What the lab shows beside the graph: the log, what actions print, the inspector. None of it is too long."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from helpers import Boom, play
+from widget_page import Page, failing, lab_of
+
+from daga_nb import DagaAction, DagaFlow, lab
+from daga_nb.widgets.details import preview, traceback_of
+
+# ---------------------------------------------------------------------- the log
+
+
+def test_the_log_tells_the_run_in_words(done):
+    async def main() -> None:
+        page = lab_of(done, faults=[failing("c")])
+        await page.open()
+        for _ in range(4):
+            await page.click(cmd="step")
+        assert page.words() == [
+            "run running",
+            "a running",
+            "a succeeded → 'a'",
+            "b, c running",
+            "b succeeded → 'b'",
+            "c failed Boom: planted (planted, before the effect)",
+            "run rolling back c failed",
+            "d abandoned",
+            "b, c rolling back",
+            "b rolled back → 'undone b'",
+            "c rolled back → 'undone c'",
+            "a rolling back",
+            "a rolled back → 'undone a'",
+            "run rolled back",
+        ]
+
+    play(main())
+
+
+def test_what_actions_print_is_in_the_log_between_their_events(done, capsys):
+    async def charge(results):
+        print("charging", end=" ")
+        print("the card")
+
+    def ship(results):
+        print("shipping")
+        print("without an end", end="")
+
+    async def main() -> None:
+        page = Page(lab(DagaFlow([(charge, ship)]), speed=1.0))
+        await page.open()
+        await page.click(cmd="run")
+        printed = [line[4] for line in page.log if line[0] == "print"]
+        assert printed == ["charging the card", "shipping", "without an end"]
+        words = page.words()
+        assert words.index("charge running") < words.index("charging the card")
+        assert words.index("charging the card") < words.index("charge succeeded → None")
+        print("from a cell")
+
+    play(main())
+    assert capsys.readouterr().out == "from a cell\n"
+
+
+def test_the_log_is_bounded_on_both_sides():
+    async def chatter(results):
+        for number in range(20_000):
+            print(number)
+
+    async def main() -> None:
+        page = Page(lab(DagaFlow([(chatter, abs)]), [1], speed=1.0))
+        await page.open()
+        await page.click(cmd="step")
+        assert len(page.widget._story.lines) == 500
+        assert all(len(message.get("log", ())) <= 500 for message in page.sent)
+        assert any(line[4] == "19999" for line in page.log)
+
+    play(main())
+
+
+def test_a_rollback_that_fails_by_request_is_shown(done):
+    async def main() -> None:
+        page = lab_of(done, how={"a": {"undo_fails": Boom("stuck")}})
+        await page.open()
+        await page.click(cmd="step")
+        await page.click(cmd="rollback")
+        errors = [line[4] for line in page.log if line[0] == "error"]
+        assert errors == ["RollbackError: the rollback of 'a' (batch 1) failed: Boom: stuck"]
+        assert page.states()[0] == "rollback failed"
+
+    play(main())
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(1)])
+def test_an_interrupt_in_an_action_is_shown_and_never_reaches_the_loop(done, error):
+    async def main() -> None:
+        page = lab_of(done, how={"b": {"fails": error}})
+        await page.open()
+        await page.click(cmd="run")
+        assert page.states()[0] == "rolled back"
+        assert any(line.startswith("b failed") for line in page.words())
+
+    play(main())
+
+
+def test_an_error_inside_the_lab_is_shown_not_lost(done, monkeypatch):
+    async def main() -> None:
+        page = lab_of(done)
+        await page.open()
+        monkeypatch.setattr(type(page.widget), "unplant", lambda *_: 1 / 0)
+        await page.click(cmd="clear", node=0, where="after")
+        assert page.log[-1][0] == "error"
+        assert page.log[-1][4] == "ZeroDivisionError: division by zero"
+
+    play(main())
+
+
+# ---------------------------------------------------------------- the inspector
+
+
+def test_the_inspector_shows_an_action_from_all_sides():
+    @DagaAction
+    async def pay(results):
+        raise TimeoutError(f"no answer for {results[0]}")
+
+    @pay.on_rollback
+    async def refund(results, error):
+        return "refunded"
+
+    async def quote(results):
+        return 842.0
+
+    async def main() -> None:
+        page = Page(lab(DagaFlow([(quote, pay)]), speed=1.0))
+        await page.open()
+        await page.click(cmd="run")
+        await page.click(cmd="look", node=1)
+        found = page.looks[-1]
+        rows = dict(found["rows"])
+        assert rows["inputs"] == "[842.0]"
+        assert rows["undo →"] == "'refunded'"
+        assert set(rows) == {"inputs", "took", "undone in", "undo →"}
+        label, text = found["errors"][0]
+        assert label == "failed"
+        assert text.splitlines()[0] == "TimeoutError: no answer for 842.0"
+        assert 'raise TimeoutError(f"no answer for {results[0]}")' in text
+        assert "driver.py" not in text
+        titles = [title for title, _ in found["sources"]]
+        assert titles == ["action · pay(results)", "rollback · refund(results, error)"]
+        assert "raise TimeoutError" in found["sources"][0][1]
+        assert 'return "refunded"' in found["sources"][1][1]
+        assert [event[1] for event in found["events"]] == ["running", "failed", "rolling back", "rolled back"]
+
+    play(main())
+
+
+def test_what_is_looked_at_is_kept_up_to_date(done):
+    async def main() -> None:
+        page = lab_of(done)
+        await page.open()
+        await page.click(cmd="look", node=3)
+        assert dict(page.looks[-1]["rows"]) == {"inputs": "[None, None]"}
+        await page.click(cmd="step")
+        before = len(page.looks)
+        await page.click(cmd="step")
+        assert len(page.looks) > before
+        assert dict(page.looks[-1]["rows"])["inputs"] == "['b', 'c']"
+        await page.click(cmd="plant", node=3, where="after", kind="ValueError")
+        assert page.looks[-1]["faults"][1]["kind"] == "ValueError"
+
+    play(main())
+
+
+def test_only_a_few_actions_are_watched_at_a_time(done):
+    async def main() -> None:
+        page = lab_of(done, [(f"a{n}", f"a{n + 1}") for n in range(20)])
+        await page.open()
+        for node in range(20):
+            await page.click(cmd="look", node=node)
+        assert len(page.widget._watch._nodes) == 8
+
+    play(main())
+
+
+class Broken:
+    def __repr__(self) -> str:
+        raise ValueError("no repr")
+
+
+HUGE = [
+    "x" * 1_000_000,
+    b"x" * 1_000_000,
+    bytearray(1_000_000),
+    list(range(1_000_000)),
+    dict.fromkeys(range(1000), "y" * 1000),
+    [["deep"] * 1000] * 1000,
+    10**4000,
+    Broken(),
+]
+
+
+@pytest.mark.parametrize("value", HUGE, ids=lambda value: type(value).__name__)
+def test_the_page_never_gets_a_megabyte(done, value):
+    assert len(preview(value)) <= 400
+
+    async def main() -> None:
+        error = Boom("z" * 1_000_000)
+        page = lab_of(done, input=value, how={"a": {"result": value}, "b": {"fails": error}})
+        await page.open()
+        await page.click(cmd="look", node=1)
+        await page.click(cmd="run")
+        assert max(len(json.dumps(message)) for message in page.sent) < 20_000
+
+    play(main())
+
+
+def test_a_traceback_has_the_users_frames_alone():
+    def charge():
+        raise Boom("declined")
+
+    with pytest.raises(Boom) as caught:
+        charge()
+    caught.value.add_note("ask the bank")
+    text = traceback_of(caught.value)
+    assert text.startswith("Boom: declined")
+    assert "charge, line" in text
+    assert text.endswith("ask the bank")
+
+
+def test_actions_without_source_are_no_problem():
+    made: dict = {}
+    exec("async def ghost(results): return 1", made)
+    page = Page(lab(DagaFlow([(made["ghost"], max)])))
+
+    async def main() -> None:
+        await page.click(cmd="look", node=0)
+        assert page.looks[-1]["sources"] == [["action · ghost(results)", "(no source to be had)"]]
+
+    play(main())
