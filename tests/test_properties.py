@@ -1,0 +1,184 @@
+"""Random sagas with random faults: the engine does what the reference model says, freely and step by step."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Coroutine
+from random import Random
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from model import Saga, outcome
+from strategies import Plot, Told, ending, plots, tell
+
+from daga_nb import FlowRun
+from daga_nb.core.events import Event
+from daga_nb.core.machine import fold
+
+FEW = {"derandomize": True, "deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
+
+
+def on_a_loop(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run to the end; a run that hangs is an error, and no task may be left behind."""
+
+    async def watched() -> Any:
+        before = asyncio.all_tasks()
+        async with asyncio.timeout(20):
+            given = await work
+        assert asyncio.all_tasks() == before
+        return given
+
+    return asyncio.run(watched())
+
+
+def test_the_engine_does_what_the_model_says():
+    seen: Counter[str] = Counter()
+
+    @settings(max_examples=2000, **FEW)
+    @given(plots())
+    def check(plot: Plot) -> None:
+        run = on_a_loop(tell(plot))
+        seen.update(
+            ["plots", str(run.state), "eager" if plot.saga.eager else "batch", f"max {plot.max_parallel}"]
+        )
+        seen.update(name for name, there in _features(plot, run).items() if there)
+
+    check()
+    print(dict(seen))
+    assert seen["plots"] >= 2000
+    rare = {name: count for name, count in seen.items() if count < 40}
+    assert set(rare) <= {"threads"}, f"hardly ever tried: {rare}"
+    assert seen["threads"] >= 10
+
+
+def _features(plot: Plot, run: FlowRun) -> dict[str, bool]:
+    states = set(map(str, run.states.values()))
+    return {
+        "threads": bool(plot.threaded),
+        "plain": bool(plot.plain),
+        "an undo fails": "ROLLBACK_FAILED" in states,
+        "stopped": plot.saga.stop and "SUCCEEDED" in states and str(run.state) != "SUCCEEDED",
+        "kept": "KEPT" in states,
+        "abandoned": "ABANDONED" in states,
+        "aborted": plot.saga.abort_before is not None,
+        "two errors": len(run.errors) > 1,
+        "textbook": not plot.saga.rollback_failed and bool(run.errors),
+        "before": any(plot.places.get(name) == "before" for name in run.errors),
+        "after": any(plot.places.get(name) == "after" for name in run.errors),
+    }
+
+
+def timeless(events: Any) -> list[Event]:
+    return [event._replace(at=0.0) for event in events]
+
+
+def test_stepping_batch_by_batch_tells_the_same_story():
+    seen: Counter[str] = Counter()
+
+    @settings(max_examples=400, **FEW)
+    @given(plots(threads=False))
+    def check(plot: Plot) -> None:
+        free, stepped, events = on_a_loop(both(plot))
+        assert timeless(events) == timeless(stepped.events)
+        if not plot.saga.eager:
+            assert timeless(stepped.events) == timeless(free.events)
+        seen["plots"] += 1
+
+    async def both(plot: Plot) -> tuple[FlowRun, FlowRun, list[Event]]:
+        plot = _not_aborted(plot)
+        told = Told(plot)
+        run = told.flow.start(7, faults=told.faults)
+        events: list[Event] = []
+        while run.next.direction:
+            events += await _one_step(run)
+        told.judge(run, await ending(run))
+        return await tell(plot), run, events
+
+    async def _one_step(run: FlowRun) -> tuple[Event, ...]:
+        promised = run.next
+        events = await run.step()
+        began = {
+            e.node for e in events if e.state in ("RUNNING", "ROLLING_BACK", "KEPT", "ROLLED_BACK") and e.node
+        }
+        assert events
+        if run.flow.max_parallel is None and run.flow.policy.on_rollback_error == "continue":
+            assert began == set(promised.actions)
+        assert began <= set(promised.actions)
+        assert {run.plan.batch_of[run.plan.ids[str(name)]] + 1 for name in began} == {promised.batch}
+        return events
+
+    check()
+    assert seen["plots"] >= 400
+
+
+def test_stepping_action_by_action_in_any_order_ends_as_the_model_says():
+    seen: Counter[str] = Counter()
+
+    @settings(max_examples=400, **FEW)
+    @given(plots(threads=False))
+    def check(plot: Plot) -> None:
+        on_a_loop(one_by_one(plot))
+        seen["plots"] += 1
+
+    async def one_by_one(plot: Plot) -> None:
+        plot = _not_aborted(plot)
+        rng = Random(plot.seed)
+        told = Told(plot)
+        run = told.flow.start(7, faults=told.faults)
+        while run.next.direction:
+            name = rng.choice([*run.next.actions, None])
+            events = await run.step_action(name)
+            began = {
+                e.node
+                for e in events
+                if e.state in ("RUNNING", "ROLLING_BACK", "KEPT", "ROLLED_BACK") and e.node
+            }
+            assert len(began) == 1, f"{name}: {events}"
+            assert name in began or name is None
+        finished = await ending(run)
+        # Step by step, a batch does not start together: what had started is up to the steps.
+        told.judge(run, finished, witness=True)
+        if not run.errors:
+            assert dict(run.states) == dict((await tell(plot)).states)
+
+    check()
+    assert seen["plots"] >= 400
+
+
+def _not_aborted(plot: Plot) -> Plot:
+    return Plot(**{**plot.__dict__, "saga": Saga(**{**plot.saga.__dict__, "abort_before": None})})
+
+
+def test_every_prefix_of_a_story_folds_to_what_was_seen_then():
+    @settings(max_examples=100, **FEW)
+    @given(plots(threads=False))
+    def check(plot: Plot) -> None:
+        run, seen = on_a_loop(watched(plot))
+        undo = [call.undo for call in run.flow.calls]
+        for count, (states, state) in enumerate(seen, 1):
+            machine = fold(run.plan, undo, run.events[:count], run.flow.policy)
+            assert (machine.states, machine.run_state) == (states, state)
+
+    async def watched(plot: Plot) -> tuple[FlowRun, list[Any]]:
+        told = Told(_not_aborted(plot))
+        run = told.flow.start(7, faults=told.faults)
+        seen: list[Any] = []
+        run.subscribe(lambda event: seen.append((list(run.node_states), run.state)))
+        await ending(run)
+        assert len(seen) == len(run.events)
+        return run, seen
+
+    check()
+
+
+def test_the_model_by_hand():
+    # py-daga's own counter-example: A -> (B, C) -> D, and B fails.
+    saga = Saga({"A": (), "B": ("A",), "C": ("A",), "D": ("B", "C")}, fails=frozenset("B"))
+    states, state, did, undone, order = outcome(saga)
+    assert states == {"A": "ROLLED_BACK", "B": "ROLLED_BACK", "C": "ROLLED_BACK", "D": "ABANDONED"}
+    assert (state, did, undone) == ("ROLLED_BACK", set("ABC"), set("ABC"))
+    assert {(("undo-", "B"), ("undo+", "A")), (("undo-", "C"), ("undo+", "A"))} <= order
+    textbook = Saga({**saga.parents}, fails=frozenset("B"), no_undo=frozenset("A"), rollback_failed=False)
+    assert outcome(textbook)[:2] == (
+        {"A": "KEPT", "B": "FAILED", "C": "ROLLED_BACK", "D": "ABANDONED"},
+        "ROLLBACK_INCOMPLETE",
+    )
