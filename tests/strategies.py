@@ -38,7 +38,7 @@ class Plot:
     plain: frozenset[str] = frozenset()  # plain functions, called on the loop
     threaded: frozenset[str] = frozenset()  # plain functions, called in a thread
     max_parallel: int | None = None
-    seed: int = 0  # of how long each call takes, and of the order of the graph
+    seed: int = 0  # of how long each call takes, and of the order of the graph; 0: as written
 
 
 def random_plot(rng: Random, *, faults: float = 0.6, threads: bool = True) -> Plot:
@@ -114,7 +114,8 @@ class Told:
 
     def _flow(self) -> DagaFlow[Any, Any]:
         order = list(self.saga.parents)
-        Random(self.plot.seed).shuffle(order)
+        if self.plot.seed:
+            Random(self.plot.seed).shuffle(order)
         actions = {name: self._action(name) for name in order}
         graph: nx.DiGraph[Any] = nx.DiGraph()
         graph.add_nodes_from(actions.values())

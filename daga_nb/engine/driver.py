@@ -196,13 +196,15 @@ class Driver:
             self.recorder.record(change.node, change.state, change.reason)
         if machine.run_state.ended and not self.closing:
             return False
-        going = False
+        going = opened = False
         limit = None if self._max_parallel is None else self._max_parallel - machine.running
         if (limit is None or limit > 0) and (machine.run_state is RunState.ROLLING_BACK or not self.closing):
             # A stepper is asked about all that is ready: what it waits for may stand behind the limit.
             ready = machine.ready(limit if stepper is FREE else None)
             if ready.nodes:
-                going = await self._admit(stepper, ready, limit)
+                going, opened = await self._admit(stepper, ready, limit)
+        if opened:
+            return True  # what came after them may start too, before anything is waited for
         if self._tasks:
             await self._wait()
             return self._broken is None
@@ -212,7 +214,8 @@ class Driver:
         errors = (self.performer.errors.get(node) for node in self.machine.failures)
         self.performer.turned_by = next((error for error in errors if error is not None), None)
 
-    async def _admit(self, stepper: Stepper, ready: Ready, limit: int | None) -> bool:
+    async def _admit(self, stepper: Stepper, ready: Ready, limit: int | None) -> tuple[bool, bool]:
+        """Start what the stepper lets go; give whether the loop goes on, and whether some are through."""
         if stepper is FREE:
             admitted: Sequence[int] = ready.nodes
         else:
@@ -225,12 +228,11 @@ class Driver:
             admitted = [node for node in dict.fromkeys(admitted) if node in now][:limit]
         # While the stepper thought, a cancel or an abort may have come.
         if not admitted or (self.closing and ready.direction == "forward"):
-            return bool(self.closing)
+            return bool(self.closing), False
         if self.machine.run_state is RunState.READY:
             self.recorder.record(None, RunState.RUNNING)
         if ready.direction == "forward":
-            await self._start(admitted, NodeState.RUNNING, self._do, stepper)
-            return True
+            return True, await self._start(admitted, NodeState.RUNNING, self._do, stepper)
         to_call = []
         for node in admitted:
             undo = self.machine.undo[node]
@@ -240,8 +242,8 @@ class Driver:
                 self.recorder.record(node, NodeState.ROLLED_BACK, "no effect")
             else:
                 self.recorder.record(node, NodeState.KEPT, "no rollback")
-        await self._start(to_call, NodeState.ROLLING_BACK, self._undo, stepper)
-        return True
+        through = await self._start(to_call, NodeState.ROLLING_BACK, self._undo, stepper)
+        return True, through or len(to_call) < len(admitted)
 
     async def _start(
         self,
@@ -249,8 +251,9 @@ class Driver:
         state: NodeState,
         carry_out: Callable[[int], Coroutine[Any, Any, None]],
         stepper: Stepper,
-    ) -> None:
+    ) -> bool:
         held = _Held(self)
+        through = False
         for node in nodes:
             self.recorder.record(node, state)
         try:
@@ -262,9 +265,12 @@ class Driver:
             create_task = asyncio.get_running_loop().create_task
             for node in nodes:
                 task = create_task(carry_out(node))
-                if not task.done():  # an eager task may have run through by now
+                if task.done():  # an eager task may have run through by now
+                    through = True
+                else:
                     self._tasks[node] = task
                 task.add_done_callback(partial(self._done, node))
+        return through
 
     async def _wait(self) -> None:
         self._waiter = asyncio.get_running_loop().create_future()
