@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from functools import cached_property
 from typing import Any, Generic, Literal, TypeVar
 
@@ -242,7 +242,8 @@ def _checked(graph: Any) -> nx.DiGraph[Any]:
 
 
 def _from_edges(edges: Any) -> nx.DiGraph[Any]:
-    if isinstance(edges, str | bytes | Mapping) or not isinstance(edges, Iterable):
+    pairs = isinstance(edges, Iterable) and not isinstance(edges, str | bytes)
+    if not pairs or (isinstance(edges, Mapping) and not isinstance(edges, Set)):  # graph.edges is both
         raise FlowDefinitionError(
             f"A flow is made from a networkx.DiGraph or a list of edges, not from {_short(edges)}."
         )
