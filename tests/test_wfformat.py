@@ -256,7 +256,8 @@ def refused(file):
 def test_what_is_no_file_is_refused(tmp_path):
     assert refused(tmp_path / "none.json") == "No such file or directory"
     assert refused(tmp_path) == "it is no regular file"
-    assert refused(f"{tmp_path}/a\0b") == "embedded null byte"
+    assert refused(f"{tmp_path}/a\0b") == "that is no name of a file"
+    assert refused(f"{tmp_path}/\ud800") == "that is no name of a file"
 
 
 def test_a_pipe_is_refused_without_waiting_for_it(tmp_path):

@@ -66,8 +66,8 @@ def _read(path: str) -> bytes:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise Unreadable(error.strerror or type(error).__name__) from None
-    except ValueError as error:  # a NUL in the path
-        raise Unreadable(str(error)) from None
+    except ValueError:  # a NUL, or half a character
+        raise Unreadable("that is no name of a file") from None
     if len(data) > MAX_BYTES:
         raise Unreadable(f"it is larger than {MAX_BYTES // 2**20} MB")
     return data
