@@ -9,7 +9,7 @@ from typing import Any, Generic, Literal, TypeVar
 import networkx as nx
 
 from daga_nb.action import DagaAction, EmptyAction, registered_function
-from daga_nb.core.machine import Policy
+from daga_nb.core.moves import Policy
 from daga_nb.core.plan import Plan
 from daga_nb.engine.calls import ActionCall, display_name, rollback_target, target
 from daga_nb.engine.faults import Fault

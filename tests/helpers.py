@@ -10,7 +10,8 @@ import networkx as nx
 
 from daga_nb import DagaAction, DagaFlow, FlowRun
 from daga_nb.core.events import Event
-from daga_nb.core.machine import Due, Machine, Policy, Undo
+from daga_nb.core.machine import Machine
+from daga_nb.core.moves import Due, Policy, Undo
 from daga_nb.core.plan import Plan
 from daga_nb.core.states import NodeState, RunState
 

@@ -6,7 +6,8 @@ import pytest
 from helpers import DIAMOND, due, machine_of, ready, settle, tell
 
 from daga_nb.core.events import Event
-from daga_nb.core.machine import Machine, Policy, Undo, fold
+from daga_nb.core.machine import Machine, fold
+from daga_nb.core.moves import Policy, Undo
 from daga_nb.core.states import NodeState, RunState
 from daga_nb.errors import IllegalTransition, StoryError
 

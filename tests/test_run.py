@@ -783,7 +783,7 @@ def test_an_engine_that_is_broken_says_so_and_does_not_hang(done, monkeypatch):
     def broken(node, error):
         raise MemoryError("a bug")
 
-    monkeypatch.setattr(run._driver, "_carried", broken)
+    monkeypatch.setattr(run._driver.outcomes, "_carried", broken)
     run.inject(Fault.raising(Boom, at="b"))
     for _ in range(2):
         with pytest.raises(MemoryError, match="a bug"):

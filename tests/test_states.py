@@ -7,7 +7,7 @@ import pytest
 from helpers import machine_of, settle, tell
 
 from daga_nb.core.events import Event
-from daga_nb.core.machine import Undo
+from daga_nb.core.moves import Undo
 from daga_nb.core.states import NODE_TRANSITIONS, RUN_TRANSITIONS, NodeState, RunState, diagram, parse_state
 from daga_nb.errors import IllegalTransition
 

@@ -6,7 +6,7 @@ import pytest
 from helpers import Boom, Gate, flow_of, play, story, told, turns, words
 
 from daga_nb import DagaFlowError
-from daga_nb.core.machine import Ready
+from daga_nb.core.moves import Ready
 from daga_nb.debug.stepper import BatchStep, OneAction, Pacer
 from daga_nb.errors import StepError
 

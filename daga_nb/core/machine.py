@@ -8,18 +8,15 @@ batch is drained, and the failed action is rolled back too.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from enum import Enum
 from itertools import islice
-from typing import Literal, NamedTuple
 
 from daga_nb.core.events import Event
+from daga_nb.core.moves import Due, Policy, Ready, Undo
 from daga_nb.core.plan import Plan
 from daga_nb.core.states import NODE_TRANSITIONS, RUN_TRANSITIONS, NodeState, RunState, State
 from daga_nb.errors import IllegalTransition, StoryError
 
-__all__ = ["Direction", "Due", "Machine", "Policy", "Ready", "Undo", "fold"]
-
-Direction = Literal["forward", "back"]
+__all__ = ["Machine", "fold"]
 
 # Enum members are looked up in a dict of the class at each access; these names are read for every event.
 _PENDING, _RUNNING, _SUCCEEDED = NodeState.PENDING, NodeState.RUNNING, NodeState.SUCCEEDED
@@ -28,53 +25,8 @@ _ROLLING_BACK, _ROLLED_BACK = NodeState.ROLLING_BACK, NodeState.ROLLED_BACK
 _ROLLBACK_FAILED, _KEPT = NodeState.ROLLBACK_FAILED, NodeState.KEPT
 
 
-class Undo(Enum):
-    """What undoing an action takes."""
-
-    CALL = "call"  # it has a rollback
-    NOTHING = "nothing"  # it has no effect
-    MISSING = "missing"  # it has an effect, and no rollback
-
-
-class Policy(NamedTuple):
-    """The choices that a flow makes about its runs.
-
-    Attributes
-    ----------
-    schedule
-        ``"batch"``: a batch starts when the one before it is through. ``"eager"``: an action starts as soon
-        as its own predecessors are through.
-    rollback_failed
-        Whether a failed action is rolled back too (it may have half happened).
-    on_rollback_error
-        Whether the other rollbacks go on after one has failed: ``"continue"`` or ``"stop"``.
-    """
-
-    schedule: Literal["batch", "eager"] = "batch"
-    rollback_failed: bool = True
-    on_rollback_error: Literal["continue", "stop"] = "continue"
-
-
-class Ready(NamedTuple):
-    """What may start now: the nodes, in plan order within a batch, and where they stand."""
-
-    direction: Direction | None
-    batch: int
-    nodes: tuple[int, ...]
-    running: int
-
-
-class Due(NamedTuple):
-    """A state change that is due, and that nobody has to carry out. `node` is None for the run."""
-
-    node: int | None
-    state: State
-    reason: str
-
-
-_ENDS = tuple(state for state in RunState if state.ended)
-
 _IDLE = Ready(None, -1, (), 0)
+_ENDS = tuple(state for state in RunState if state.ended)
 
 
 class Machine:

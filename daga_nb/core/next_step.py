@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from daga_nb.core.machine import Direction, Machine
+from daga_nb.core.machine import Machine
+from daga_nb.core.moves import Direction
 from daga_nb.core.states import RunState
 
 __all__ = ["NextStep", "next_step"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from daga_nb.core.machine import Ready
+from daga_nb.core.moves import Ready
 from daga_nb.core.plan import Plan
 
 __all__ = ["BatchStep", "OneAction", "Pacer"]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import FunctionType
 from typing import Any, NamedTuple
 
-from daga_nb.core.machine import Undo
+from daga_nb.core.moves import Undo
 from daga_nb.errors import FlowDefinitionError
 
 __all__ = ["ActionCall", "Context", "Target", "display_name"]

@@ -6,27 +6,22 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from functools import partial
 from logging import getLogger
-from typing import Any, Protocol
+from typing import Any
 
 from daga_nb.core.events import Event
-from daga_nb.core.machine import Machine, Policy, Ready, Undo
+from daga_nb.core.machine import Machine
+from daga_nb.core.moves import Policy, Ready, Undo
 from daga_nb.core.plan import Plan
 from daga_nb.core.states import NodeState, RunState
+from daga_nb.engine.admission import FREE, HOLD, Stepper
 from daga_nb.engine.calls import ActionCall
 from daga_nb.engine.faults import Fault, FaultPlan
-from daga_nb.engine.perform import Outcome, Performer
+from daga_nb.engine.outcomes import Outcome, Outcomes
+from daga_nb.engine.perform import Performer
 from daga_nb.engine.recorder import Recorder
-from daga_nb.errors import (
-    ActionInterrupted,
-    DagaError,
-    RollbackError,
-    RunBusy,
-    StepError,
-    add_note_once,
-    describe,
-)
+from daga_nb.errors import DagaError, RunBusy, StepError
 
-__all__ = ["FREE", "Driver", "Stepper"]
+__all__ = ["Driver"]
 
 log = getLogger(__name__)
 
@@ -36,44 +31,6 @@ _GRACE = 1.0
 _CAN_TURN_BACK = (RunState.READY, RunState.RUNNING, RunState.SUCCEEDED)
 
 _BUSY = "this run is being driven already: await that call, or hold it, first"
-
-
-class Stepper(Protocol):
-    """Who decides how many of the ready actions may go.
-
-    Attributes
-    ----------
-    dwell
-        Seconds between showing the admitted actions as running and calling them.
-    """
-
-    @property
-    def dwell(self) -> float: ...  # noqa: D102
-
-    async def admit(self, ready: Ready) -> Sequence[int]:
-        """Give the nodes of `ready` that may start now; none to hold."""
-        ...
-
-
-class _Free:
-    dwell = 0.0
-
-    async def admit(self, ready: Ready) -> Sequence[int]:
-        return ready.nodes
-
-
-FREE: Stepper = _Free()
-"""The stepper that holds nothing."""
-
-
-class _Hold:
-    dwell = 0.0
-
-    async def admit(self, ready: Ready) -> Sequence[int]:
-        return ()
-
-
-_HOLD: Stepper = _Hold()
 
 
 class Driver:
@@ -96,23 +53,24 @@ class Driver:
         self.machine = Machine(plan, undo, policy)
         self.recorder = Recorder(self.machine, run_id)
         self.faults = FaultPlan(plan, undo, faults)
+        self.outcomes = Outcomes(plan)
         self.performer = Performer(
-            plan, calls, self.faults, run_id=run_id, input=input, max_threads=max_parallel
+            plan,
+            calls,
+            self.faults,
+            self.outcomes,
+            run_id=run_id,
+            input=input,
+            max_threads=max_parallel,
         )
-        self.rollback_results: dict[int, Any] = {}
-        self.rollback_errors: dict[int, RollbackError] = {}
-        self.durations: dict[int, float] = {}
-        self.rollback_durations: dict[int, float] = {}
         self.driving = False
         self.closing = ""
         self.cancelled = False
-        self.fatal: BaseException | None = None
         self._max_parallel = max_parallel
         self._deadlines = [call.rollback_timeout or rollback_timeout for call in calls]
         self._patience = rollback_timeout
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._overdue: set[int] = set()
-        self._lost: set[int] = set()
         self._waiter: asyncio.Future[None] | None = None
         self._rest: asyncio.Future[None] | None = None
         self._broken: BaseException | None = None
@@ -148,7 +106,7 @@ class Driver:
                     # The stepper's. What runs is heard out first, so that no task is left behind.
                     if failed is not None or self._broken is not None:
                         raise
-                    failed, stepper = error, _HOLD
+                    failed, stepper = error, HOLD
         finally:
             self.driving = False
             self.recorder.switch_off()
@@ -192,7 +150,7 @@ class Driver:
         for change in machine.due(self.closing):
             if change.state is RunState.ROLLING_BACK:
                 self.closing = ""
-                self._find_cause()
+                self.outcomes.find_cause(machine.failures)
             self.recorder.record(change.node, change.state, change.reason)
         if machine.run_state.ended and not self.closing:
             return False
@@ -210,16 +168,12 @@ class Driver:
             return self._broken is None
         return going or bool(machine.due(self.closing))
 
-    def _find_cause(self) -> None:
-        errors = (self.performer.errors.get(node) for node in self.machine.failures)
-        self.performer.turned_by = next((error for error in errors if error is not None), None)
-
     async def _admit(self, stepper: Stepper, ready: Ready, limit: int | None) -> tuple[bool, bool]:
         """Start what the stepper lets go; give whether the loop goes on, and whether some are through."""
         if stepper is FREE:
             admitted: Sequence[int] = ready.nodes
         else:
-            with _Held(self):
+            with self.recorder.held():
                 admitted = await stepper.admit(ready)
             if not set(admitted) <= set(ready.nodes):
                 raise StepError(f"the stepper admitted {list(admitted)}, and ready are {list(ready.nodes)}")
@@ -252,7 +206,7 @@ class Driver:
         carry_out: Callable[[int], Coroutine[Any, Any, None]],
         stepper: Stepper,
     ) -> bool:
-        held = _Held(self)
+        held = self.recorder.held()
         through = False
         for node in nodes:
             self.recorder.record(node, state)
@@ -307,42 +261,15 @@ class Driver:
             raise
 
     def _settle(self, node: int, outcome: Outcome) -> None:
-        if self.machine.states[node] is not NodeState.RUNNING:
-            return  # given up meanwhile
-        self._tasks.pop(node, None)
-        self._wake()
-        self.durations[node] = outcome.seconds
-        error = outcome.error
-        if error is None:
-            self.performer.results[node] = outcome.value
-            self.recorder.record(node, NodeState.SUCCEEDED)
-            return
-        self.performer.errors[node] = self._carried(node, error)
-        if isinstance(error, asyncio.CancelledError) and node in self.performer.in_thread:
-            self._lost.add(node)
-            self.recorder.record(node, NodeState.UNKNOWN, "its thread still runs")
-        else:
-            self.recorder.record(node, NodeState.FAILED, _reason(outcome))
-
-    def _carried(self, node: int, error: BaseException) -> Exception:
-        """Give the error in a form that an ExceptionGroup holds, with a note that says where it was."""
-        name, batch = self.plan.names[node], self.plan.batch_of[node] + 1
-        if isinstance(error, KeyboardInterrupt | SystemExit):
-            self.fatal = self.fatal or error
-        if not isinstance(error, Exception):
-            carrier = ActionInterrupted(f"{name!r} ended with {describe(error)}")
-            carrier.__cause__ = error
-            error = carrier.with_traceback(error.__traceback__)
-        add_note_once(error, f"in action {name!r}, batch {batch}, attempt 1")
-        return error
+        if self.machine.states[node] is NodeState.RUNNING:  # and not given up meanwhile
+            self._tasks.pop(node, None)
+            self._wake()
+            self.recorder.record(node, *self.outcomes.forward(node, outcome))
 
     async def _undo(self, node: int) -> None:
         timer = asyncio.get_running_loop().call_later(self._deadlines[node], self._expire, node)
-        ended = "SUCCEEDED"
-        if node in self.performer.errors or node in self._lost:
-            ended = "UNKNOWN" if node in self._lost else "FAILED"
         try:
-            self._settle_back(node, await self.performer.undo(node, ended))
+            self._settle_back(node, await self.performer.undo(node))
         except BaseException as error:
             self._broken = error
             raise
@@ -350,26 +277,11 @@ class Driver:
             timer.cancel()
 
     def _settle_back(self, node: int, outcome: Outcome) -> None:
-        if self.machine.states[node] is not NodeState.ROLLING_BACK:
-            return  # given up meanwhile
-        self._tasks.pop(node, None)
-        self._wake()
-        self.rollback_durations[node] = outcome.seconds
-        error = outcome.error
-        if error is None:
-            self.rollback_results[node] = outcome.value
-            self.recorder.record(node, NodeState.ROLLED_BACK)
-            return
-        if node in self._overdue and isinstance(error, asyncio.CancelledError):
-            thread = "; its thread still runs" if node in self.performer.in_thread else ""
-            error = TimeoutError(f"it did not end within {self._deadlines[node]:g} s{thread}")
-            outcome = outcome._replace(error=error)
-        if isinstance(error, KeyboardInterrupt | SystemExit):
-            self.fatal = self.fatal or error
-        name, batch = self.plan.names[node], self.plan.batch_of[node] + 1
-        add_note_once(error, f"in the rollback of action {name!r}, batch {batch}, attempt 1")
-        self.rollback_errors[node] = RollbackError(name, batch, error)
-        self.recorder.record(node, NodeState.ROLLBACK_FAILED, _reason(outcome))
+        if self.machine.states[node] is NodeState.ROLLING_BACK:  # and not given up meanwhile
+            self._tasks.pop(node, None)
+            self._wake()
+            deadline = self._deadlines[node] if node in self._overdue else None
+            self.recorder.record(node, *self.outcomes.back(node, outcome, deadline))
 
     # ---------------------------------------------------- aborting, cancelling
 
@@ -387,7 +299,7 @@ class Driver:
         self.close("cancelled")
         for node, task in self._tasks.items():
             if self.machine.states[node] is NodeState.RUNNING:
-                if node not in self.performer.in_thread:  # a thread cannot be stopped, only waited for
+                if node not in self.outcomes.in_thread:  # a thread cannot be stopped, only waited for
                     task.cancel("the run was cancelled")
                 asyncio.get_running_loop().call_later(self._patience, self._stop_waiting, node, task)
 
@@ -407,32 +319,8 @@ class Driver:
         log.error("the call of %r does not end, although it was cancelled", self.plan.names[node])
         if self.machine.states[node] is NodeState.RUNNING:
             del self._tasks[node]
-            self._lost.add(node)
+            self.outcomes.lost.add(node)
             self.recorder.record(node, NodeState.UNKNOWN, "it does not end, although it was cancelled")
             self._wake()
         else:
             self._settle_back(node, Outcome(None, asyncio.CancelledError(), None, self._deadlines[node]))
-
-
-class _Held:
-    """While the debugger holds a run and nothing runs, its clock stands still."""
-
-    __slots__ = ("_off", "_recorder")
-
-    def __init__(self, driver: Driver) -> None:
-        self._recorder = driver.recorder
-        self._off = not driver.machine.running
-
-    def __enter__(self) -> None:
-        if self._off:
-            self._recorder.switch_off()
-
-    def __exit__(self, *_: object) -> None:
-        if self._off:
-            self._recorder.switch_on()
-
-
-def _reason(outcome: Outcome) -> str:
-    assert outcome.error is not None
-    planted = f" (planted, {outcome.planted.place})" if outcome.planted else ""
-    return describe(outcome.error) + planted

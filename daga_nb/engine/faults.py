@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from daga_nb.core.machine import Undo
+from daga_nb.core.moves import Undo
 from daga_nb.core.plan import Plan
 from daga_nb.errors import FaultError
 

@@ -3,47 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import inspect
 from collections.abc import Mapping, Sequence
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
 from daga_nb.core.plan import Plan
 from daga_nb.engine.calls import ActionCall, Context, Target
 from daga_nb.engine.executors import Threads
 from daga_nb.engine.faults import Fault, FaultPlan
+from daga_nb.engine.outcomes import Outcome, Outcomes
 
-__all__ = ["Outcome", "Performer"]
-
-
-class Outcome(NamedTuple):
-    """How one call ended: its value, or its error and the fault that was planted for it; and its seconds."""
-
-    value: Any
-    error: BaseException | None
-    planted: Fault | None
-    seconds: float
+__all__ = ["Performer"]
 
 
 class Performer:
-    """Calls the actions and rollbacks of one run, and knows what each is handed.
-
-    Attributes
-    ----------
-    results, errors
-        What the actions gave and raised so far, by node; the driver fills them.
-    in_thread
-        The calls that went to a thread and have not been heard of since, by node.
-    turned_by
-        The error that made the run turn back.
-    """
+    """Calls the actions and rollbacks of one run, and knows what each is handed."""
 
     def __init__(
         self,
         plan: Plan,
         calls: Sequence[ActionCall],
         faults: FaultPlan,
+        outcomes: Outcomes,
         *,
         run_id: str,
         input: Any,
@@ -54,16 +36,13 @@ class Performer:
         self.faults = faults
         self.run_id = run_id
         self.input = input
-        self.results: dict[int, Any] = {}
-        self.errors: dict[int, Exception] = {}
-        self.in_thread: dict[int, concurrent.futures.Future[Any]] = {}
-        self.turned_by: Exception | None = None
+        self.outcomes = outcomes
         self.threads = Threads(max_threads)
 
     async def do(self, node: int) -> Outcome:
         """Call an action."""
         call = self.calls[node].action
-        results = self.results
+        results = self.outcomes.results
         inputs = [results[before] for before in self.plan.predecessors[node]] or [self.input]
         planted: Fault | None = None
         begun = perf_counter()
@@ -80,41 +59,42 @@ class Performer:
             return Outcome(None, error, planted, perf_counter() - begun)
         return Outcome(value, None, None, perf_counter() - begun)
 
-    async def undo(self, node: int, outcome: str) -> Outcome:
-        """Call the rollback of an action that ended with `outcome`."""
+    async def undo(self, node: int) -> Outcome:
+        """Call the rollback of an action."""
         target = self.calls[node].rollback
         assert target is not None
-        inputs = [self.results.get(before) for before in self.plan.predecessors[node]] or [self.input]
+        results = self.outcomes.results
+        inputs = [results.get(before) for before in self.plan.predecessors[node]] or [self.input]
         planted: Fault | None = None
         begun = perf_counter()
         try:
             await self._outlived(node)
             if planted := self.faults.find(node, "rollback"):
                 raise planted.fire()
-            value = await self._call(node, target, inputs, outcome)
+            value = await self._call(node, target, inputs, self.outcomes.ended(node))
         except BaseException as error:
             return Outcome(None, error, planted, perf_counter() - begun)
         return Outcome(value, None, None, perf_counter() - begun)
 
     async def _outlived(self, node: int) -> None:
         """Wait for the thread of an action whose outcome was lost: it could overtake its own rollback."""
-        future = self.in_thread.get(node)
+        future = self.outcomes.in_thread.get(node)
         if future is not None:
             value, error = await asyncio.shield(asyncio.wrap_future(future))
-            del self.in_thread[node]
+            del self.outcomes.in_thread[node]
             if error is None:
-                self.results[node] = value
+                self.outcomes.results[node] = value
 
     async def _call(self, node: int, call: Target, inputs: list[Any], outcome: str | None = None) -> Any:
         args, named = call.arguments(inputs, lambda name: self._extra(node, name, outcome))
         if call.in_thread and not call.is_async:
             future = self.threads.submit(call.function, args, named)
-            self.in_thread[node] = future
+            self.outcomes.in_thread[node] = future
             try:
                 value, error = await asyncio.wrap_future(future)
             finally:
                 if future.done():
-                    del self.in_thread[node]
+                    del self.outcomes.in_thread[node]
             if error is not None:
                 raise error
         else:
@@ -126,13 +106,13 @@ class Performer:
         before = self.plan.predecessors[node]
         if not before:
             return {"input": self.input}
-        return {self.plan.names[one]: self.results.get(one) for one in before}
+        return {self.plan.names[one]: self.outcomes.results.get(one) for one in before}
 
     def _extra(self, node: int, name: str, outcome: str | None) -> Any:
         if name == "result":
-            return self.results.get(node)
+            return self.outcomes.results.get(node)
         if name == "error":
-            return self.errors.get(node, self.turned_by)
+            return self.outcomes.errors.get(node, self.outcomes.cause)
         shown = self.plan.names[node]
         key = f"{self.run_id}/{shown}/{'do' if outcome is None else 'undo'}"
         return Context(self.run_id, shown, 1, key, self.inputs(node), outcome)

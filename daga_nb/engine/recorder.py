@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from asyncio import CancelledError
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from logging import getLogger
 from time import perf_counter, time
 
@@ -51,6 +52,18 @@ class Recorder:
     def switch_off(self) -> None:
         """Let run time stand still."""
         self._off_at = perf_counter()
+
+    def held(self) -> AbstractContextManager[None]:
+        """Let run time stand still inside, unless something runs as this is called."""
+        return nullcontext() if self.machine.running else self._held()
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        self.switch_off()
+        try:
+            yield
+        finally:
+            self.switch_on()
 
     def record(self, node: int | None, state: State, reason: str = "") -> None:
         """Write one state change down, and tell the observers.

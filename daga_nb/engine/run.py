@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from daga_nb.core.events import Event
-from daga_nb.core.next_step import NextStep, next_step
-from daga_nb.core.plan import Plan
-from daga_nb.core.states import NodeState, RunState
-from daga_nb.engine.driver import FREE, Driver, Stepper
+from daga_nb.core.states import RunState
+from daga_nb.engine.admission import FREE, Stepper
 from daga_nb.engine.faults import Fault, Where, find_node
-from daga_nb.engine.views import ByName, ReadOnly, Subscription
-from daga_nb.errors import DagaFlowError, FaultError, RollbackError, RunAborted, StepError
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from daga_nb.flow import DagaFlow
-    from daga_nb.render.picture import Picture
+from daga_nb.engine.look import RunLook
+from daga_nb.errors import DagaFlowError, FaultError, RunAborted, StepError
 
 __all__ = ["FlowRun"]
 
 
-class FlowRun:
+class FlowRun(RunLook):
     """One execution of a flow: a state for each action, results, errors, and the story.
 
     `DagaFlow.start` makes it. It has run nothing yet, has made no task, and needs no event loop until
@@ -45,140 +35,6 @@ class FlowRun:
     >>> asyncio.run(run.finish())
     ['paid 42']
     """
-
-    def __init__(self, flow: DagaFlow[Any, Any], input: Any = None, faults: Iterable[Fault] = ()) -> None:
-        self._flow = flow
-        self._id = secrets.token_hex(6)
-        self._driver = Driver(
-            flow.plan,
-            flow.calls,
-            flow.policy,
-            run_id=self._id,
-            input=input,
-            faults=faults,
-            max_parallel=flow.max_parallel,
-            rollback_timeout=flow.rollback_timeout,
-        )
-
-    def __repr__(self) -> str:
-        return f"<FlowRun {self._id} of {self._flow.name}: {self.state}, {len(self.events)} events>"
-
-    # ------------------------------------------------------------------ looking
-
-    @property
-    def id(self) -> str:
-        """A name for this run that no other run has."""
-        return self._id
-
-    @property
-    def flow(self) -> DagaFlow[Any, Any]:
-        """The flow that is executed."""
-        return self._flow
-
-    @property
-    def plan(self) -> Plan:
-        """The shape of the flow."""
-        return self._driver.plan
-
-    @property
-    def input(self) -> Any:
-        """What the actions without predecessors get."""
-        return self._driver.performer.input
-
-    @property
-    def state(self) -> RunState:
-        """The state of the run."""
-        return self._driver.machine.run_state
-
-    @property
-    def states(self) -> Mapping[str, NodeState]:
-        """The state of each action, live, by display name."""
-        return ByName(self.plan, self._driver.machine.states)
-
-    @property
-    def node_states(self) -> ReadOnly[NodeState]:
-        """The state of each action, live, by its number in the plan."""
-        return ReadOnly(self._driver.machine.states)
-
-    @property
-    def results(self) -> Mapping[str, Any]:
-        """The results so far, live, by display name; those of undone actions stay here."""
-        return ByName(self.plan, self._driver.performer.results)
-
-    @property
-    def errors(self) -> Mapping[str, Exception]:
-        """What the failed actions raised, live, by display name."""
-        return ByName(self.plan, self._driver.performer.errors)
-
-    @property
-    def rollback_results(self) -> Mapping[str, Any]:
-        """What the rollbacks returned, live, by display name."""
-        return ByName(self.plan, self._driver.rollback_results)
-
-    @property
-    def rollback_errors(self) -> Mapping[str, RollbackError]:
-        """The rollbacks that failed, live, by display name."""
-        return ByName(self.plan, self._driver.rollback_errors)
-
-    @property
-    def outputs(self) -> dict[str, Any]:
-        """The results of the actions without successors, as far as there are any, by display name."""
-        results = self._driver.performer.results
-        return {self.plan.names[sink]: results[sink] for sink in self.plan.sinks if sink in results}
-
-    @property
-    def events(self) -> ReadOnly[Event]:
-        """The story, live."""
-        return ReadOnly(self._driver.machine.events)
-
-    @property
-    def batches(self) -> tuple[tuple[str, ...], ...]:
-        """The display names batch by batch; ``batches[0]`` is batch 1."""
-        names = self.plan.names
-        return tuple(tuple(names[node] for node in batch) for batch in self.plan.batches)
-
-    @property
-    def next(self) -> NextStep:
-        """What the next step would do, forward or back; as text, in words."""
-        return next_step(self._driver.machine)
-
-    @property
-    def busy(self) -> bool:
-        """Whether a call is driving this run now."""
-        return self._driver.driving
-
-    @property
-    def running(self) -> int:
-        """How many actions and rollbacks are being carried out now."""
-        return self._driver.machine.running
-
-    @property
-    def started_at(self) -> float | None:
-        """When the run was first driven, in seconds since the epoch; None before."""
-        return self._driver.recorder.started_at
-
-    def duration(self, name: str, *, rollback: bool = False) -> float | None:
-        """Give how many seconds the call of an action (or of its rollback) took; None if it has not ended."""
-        taken = self._driver.rollback_durations if rollback else self._driver.durations
-        return taken.get(find_node(self.plan, name))
-
-    def inputs_of(self, name: str) -> list[Any]:
-        """Give the list that an action is called with; None stands for a result that is not there yet."""
-        return list(self._driver.performer.inputs(find_node(self.plan, name)).values())
-
-    def subscribe(self, observer: Callable[[Event], object]) -> Subscription:
-        """Have `observer` called with each event from now on, on the thread of the event loop.
-
-        An observer that raises is logged and hears no more; it never hurts the run.
-        """
-        observers = self._driver.recorder.observers
-        observers.append(observer)
-
-        def close() -> None:
-            if observer in observers:
-                observers.remove(observer)
-
-        return Subscription(close)
 
     # ------------------------------------------------------------------- faults
 
@@ -281,26 +137,26 @@ class FlowRun:
 
     def _note_rollback(self, error: BaseException) -> None:
         error.add_note(f"run {self._id} of {self._flow.name!r} was cancelled: {self.state.word}")
-        for failed in self._driver.rollback_errors.values():
+        for failed in self._driver.outcomes.rollback_errors.values():
             error.add_note(str(failed))
 
     def _verdict(self) -> list[Any]:
         driver = self._driver
-        if driver.fatal is not None:
-            raise driver.fatal
+        if driver.outcomes.fatal is not None:
+            raise driver.outcomes.fatal
         if driver.cancelled:
             error = asyncio.CancelledError()
             self._note_rollback(error)
             raise error
         if self.state is RunState.SUCCEEDED:
-            return [driver.performer.results[node] for node in self.plan.batches[-1]]
-        found: list[Exception] = [driver.performer.errors[node] for node in sorted(driver.performer.errors)]
+            return [driver.outcomes.results[node] for node in self.plan.batches[-1]]
+        found: list[Exception] = [driver.outcomes.errors[node] for node in sorted(driver.outcomes.errors)]
         if not found:
             found.append(RunAborted(f"run {self._id} of {self._flow.name!r} was rolled back by request"))
         raise self._failure(found)
 
     def _failure(self, found: list[Exception]) -> DagaFlowError:
-        rollbacks = self._driver.rollback_errors
+        rollbacks = self._driver.outcomes.rollback_errors
         group = DagaFlowError("DagaFlowError", [*found, *(rollbacks[node] for node in sorted(rollbacks))])
         group.run = self
         return group
@@ -326,7 +182,7 @@ class FlowRun:
             await driver.drive(stepper)
             if len(self.events) == before:
                 break  # the stepper holds
-        if self.state is RunState.ROLLBACK_INCOMPLETE and driver.rollback_errors:
+        if self.state is RunState.ROLLBACK_INCOMPLETE and driver.outcomes.rollback_errors:
             raise self._failure([])
         return self.events[first:]
 
@@ -345,20 +201,3 @@ class FlowRun:
                 break
             await driver.drive(FREE)
         return self.events[first:]
-
-    # ------------------------------------------------------------------ showing
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
-        return self.picture()._repr_mimebundle_(include, exclude)
-
-    def picture(self) -> Picture:
-        """Give the graph with its present states as a picture: the last cell of a notebook."""
-        from daga_nb.render.picture import picture_of_run
-
-        return picture_of_run(self)
-
-    def timeline(self) -> Figure:
-        """Give a timeline: a bar for each action and each rollback, batches and failure marked."""
-        from daga_nb.render.timeline import timeline
-
-        return timeline(self)

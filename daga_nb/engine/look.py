@@ -1,0 +1,175 @@
+"""What can be seen of a run, live and read-only."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from daga_nb.core.events import Event
+from daga_nb.core.next_step import NextStep, next_step
+from daga_nb.core.plan import Plan
+from daga_nb.core.states import NodeState, RunState
+from daga_nb.engine.driver import Driver
+from daga_nb.engine.faults import Fault, find_node
+from daga_nb.engine.views import ByName, ReadOnly, Subscription
+from daga_nb.errors import RollbackError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from daga_nb.flow import DagaFlow
+    from daga_nb.render.picture import Picture
+
+__all__ = ["RunLook"]
+
+
+class RunLook:
+    """The half of a `FlowRun` that changes nothing."""
+
+    def __init__(self, flow: DagaFlow[Any, Any], input: Any = None, faults: Iterable[Fault] = ()) -> None:
+        self._flow = flow
+        self._id = secrets.token_hex(6)
+        self._driver = Driver(
+            flow.plan,
+            flow.calls,
+            flow.policy,
+            run_id=self._id,
+            input=input,
+            faults=faults,
+            max_parallel=flow.max_parallel,
+            rollback_timeout=flow.rollback_timeout,
+        )
+
+    def __repr__(self) -> str:
+        return f"<FlowRun {self._id} of {self._flow.name}: {self.state}, {len(self.events)} events>"
+
+    @property
+    def id(self) -> str:
+        """A name for this run that no other run has."""
+        return self._id
+
+    @property
+    def flow(self) -> DagaFlow[Any, Any]:
+        """The flow that is executed."""
+        return self._flow
+
+    @property
+    def plan(self) -> Plan:
+        """The shape of the flow."""
+        return self._driver.plan
+
+    @property
+    def input(self) -> Any:
+        """What the actions without predecessors get."""
+        return self._driver.performer.input
+
+    @property
+    def state(self) -> RunState:
+        """The state of the run."""
+        return self._driver.machine.run_state
+
+    @property
+    def states(self) -> Mapping[str, NodeState]:
+        """The state of each action, live, by display name."""
+        return ByName(self.plan, self._driver.machine.states)
+
+    @property
+    def node_states(self) -> ReadOnly[NodeState]:
+        """The state of each action, live, by its number in the plan."""
+        return ReadOnly(self._driver.machine.states)
+
+    @property
+    def results(self) -> Mapping[str, Any]:
+        """The results so far, live, by display name; those of undone actions stay here."""
+        return ByName(self.plan, self._driver.outcomes.results)
+
+    @property
+    def errors(self) -> Mapping[str, Exception]:
+        """What the failed actions raised, live, by display name."""
+        return ByName(self.plan, self._driver.outcomes.errors)
+
+    @property
+    def rollback_results(self) -> Mapping[str, Any]:
+        """What the rollbacks returned, live, by display name."""
+        return ByName(self.plan, self._driver.outcomes.rollback_results)
+
+    @property
+    def rollback_errors(self) -> Mapping[str, RollbackError]:
+        """The rollbacks that failed, live, by display name."""
+        return ByName(self.plan, self._driver.outcomes.rollback_errors)
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        """The results of the actions without successors, as far as there are any, by display name."""
+        results = self._driver.outcomes.results
+        return {self.plan.names[sink]: results[sink] for sink in self.plan.sinks if sink in results}
+
+    @property
+    def events(self) -> ReadOnly[Event]:
+        """The story, live."""
+        return ReadOnly(self._driver.machine.events)
+
+    @property
+    def batches(self) -> tuple[tuple[str, ...], ...]:
+        """The display names batch by batch; ``batches[0]`` is batch 1."""
+        names = self.plan.names
+        return tuple(tuple(names[node] for node in batch) for batch in self.plan.batches)
+
+    @property
+    def next(self) -> NextStep:
+        """What the next step would do, forward or back; as text, in words."""
+        return next_step(self._driver.machine)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a call is driving this run now."""
+        return self._driver.driving
+
+    @property
+    def running(self) -> int:
+        """How many actions and rollbacks are being carried out now."""
+        return self._driver.machine.running
+
+    @property
+    def started_at(self) -> float | None:
+        """When the run was first driven, in seconds since the epoch; None before."""
+        return self._driver.recorder.started_at
+
+    def duration(self, name: str, *, rollback: bool = False) -> float | None:
+        """Give how many seconds the call of an action (or of its rollback) took; None if it has not ended."""
+        taken = self._driver.outcomes.rollback_durations if rollback else self._driver.outcomes.durations
+        return taken.get(find_node(self.plan, name))
+
+    def inputs_of(self, name: str) -> list[Any]:
+        """Give the list that an action is called with; None stands for a result that is not there yet."""
+        return list(self._driver.performer.inputs(find_node(self.plan, name)).values())
+
+    def subscribe(self, observer: Callable[[Event], object]) -> Subscription:
+        """Have `observer` called with each event from now on, on the thread of the event loop.
+
+        An observer that raises is logged and hears no more; it never hurts the run.
+        """
+        observers = self._driver.recorder.observers
+        observers.append(observer)
+
+        def close() -> None:
+            if observer in observers:
+                observers.remove(observer)
+
+        return Subscription(close)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        return self.picture()._repr_mimebundle_(include, exclude)
+
+    def picture(self) -> Picture:
+        """Give the graph with its present states as a picture: the last cell of a notebook."""
+        from daga_nb.render.picture import picture_of_run
+
+        return picture_of_run(self)
+
+    def timeline(self) -> Figure:
+        """Give a timeline: a bar for each action and each rollback, batches and failure marked."""
+        from daga_nb.render.timeline import timeline
+
+        return timeline(self)

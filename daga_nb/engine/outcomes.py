@@ -1,0 +1,117 @@
+"""What became of the calls of one run: the values and errors, and the state that each outcome leads to."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from daga_nb.core.plan import Plan
+from daga_nb.core.states import NodeState
+from daga_nb.engine.faults import Fault
+from daga_nb.errors import ActionInterrupted, RollbackError, add_note_once, describe
+
+__all__ = ["Outcome", "Outcomes"]
+
+
+class Outcome(NamedTuple):
+    """How one call ended: its value, or its error and the fault that was planted for it; and its seconds."""
+
+    value: Any
+    error: BaseException | None
+    planted: Fault | None
+    seconds: float
+
+    @property
+    def reason(self) -> str:
+        """The error in words."""
+        planted = f" (planted, {self.planted.place})" if self.planted else ""
+        return "" if self.error is None else describe(self.error) + planted
+
+
+class Outcomes:
+    """What the actions and rollbacks of one run gave and raised so far, by node.
+
+    Attributes
+    ----------
+    results, errors, durations
+        Of the actions; seconds.
+    rollback_results, rollback_errors, rollback_durations
+        Of the rollbacks; seconds.
+    in_thread
+        The calls that went to a thread and have not been heard of since.
+    lost
+        The actions whose outcome is not known.
+    cause
+        The error that made the run turn back.
+    fatal
+        A `KeyboardInterrupt` or `SystemExit`, to be raised again after the rollback.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self.results: dict[int, Any] = {}
+        self.errors: dict[int, Exception] = {}
+        self.durations: dict[int, float] = {}
+        self.rollback_results: dict[int, Any] = {}
+        self.rollback_errors: dict[int, RollbackError] = {}
+        self.rollback_durations: dict[int, float] = {}
+        self.in_thread: dict[int, concurrent.futures.Future[Any]] = {}
+        self.lost: set[int] = set()
+        self.cause: Exception | None = None
+        self.fatal: BaseException | None = None
+
+    def forward(self, node: int, outcome: Outcome) -> tuple[NodeState, str]:
+        """Keep how the call of an action ended; give its state and the reason."""
+        self.durations[node] = outcome.seconds
+        error = outcome.error
+        if error is None:
+            self.results[node] = outcome.value
+            return NodeState.SUCCEEDED, ""
+        self.errors[node] = self._carried(node, error)
+        if isinstance(error, asyncio.CancelledError) and node in self.in_thread:
+            self.lost.add(node)
+            return NodeState.UNKNOWN, "its thread still runs"
+        return NodeState.FAILED, outcome.reason
+
+    def back(self, node: int, outcome: Outcome, deadline: float | None) -> tuple[NodeState, str]:
+        """Keep how a rollback ended; `deadline` is the seconds it had, if it has outlived them."""
+        self.rollback_durations[node] = outcome.seconds
+        error = outcome.error
+        if error is None:
+            self.rollback_results[node] = outcome.value
+            return NodeState.ROLLED_BACK, ""
+        if deadline is not None and isinstance(error, asyncio.CancelledError):
+            thread = "; its thread still runs" if node in self.in_thread else ""
+            error = TimeoutError(f"it did not end within {deadline:g} s{thread}")
+        self._heed(error)
+        name, batch = self._plan.names[node], self._plan.batch_of[node] + 1
+        add_note_once(error, f"in the rollback of action {name!r}, batch {batch}, attempt 1")
+        self.rollback_errors[node] = RollbackError(name, batch, error)
+        return NodeState.ROLLBACK_FAILED, outcome._replace(error=error).reason
+
+    def ended(self, node: int) -> str:
+        """Give how an action ended, for its rollback."""
+        if node in self.lost:
+            return "UNKNOWN"
+        return "FAILED" if node in self.errors else "SUCCEEDED"
+
+    def find_cause(self, failures: Iterable[int]) -> None:
+        """Keep the first error of `failures` as what made the run turn back."""
+        self.cause = next((self.errors[node] for node in failures if node in self.errors), None)
+
+    def _heed(self, error: BaseException) -> None:
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            self.fatal = self.fatal or error
+
+    def _carried(self, node: int, error: BaseException) -> Exception:
+        """Give the error in a form that an ExceptionGroup holds, with a note that says where it was."""
+        name, batch = self._plan.names[node], self._plan.batch_of[node] + 1
+        self._heed(error)
+        if not isinstance(error, Exception):
+            carrier = ActionInterrupted(f"{name!r} ended with {describe(error)}")
+            carrier.__cause__ = error
+            error = carrier.with_traceback(error.__traceback__)
+        add_note_once(error, f"in action {name!r}, batch {batch}, attempt 1")
+        return error
