@@ -1,5 +1,6 @@
 """The registry of action classes."""
 
+import builtins
 import sys
 import types
 from typing import Generic, TypeVar
@@ -29,9 +30,8 @@ class Refund(DagaAction[int, int]):
 
 def run_cell(source, module="__main__"):
     """Run source as a notebook cell would be, in the module of that name."""
-    space = {"__name__": module}
-    code = compile(source, "<cell>", "exec")
-    types.FunctionType(code, space)()
+    space = {"__name__": module, "__builtins__": builtins}
+    types.FunctionType(compile(source, "<cell>", "exec"), space)()
     return space
 
 

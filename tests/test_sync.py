@@ -131,7 +131,7 @@ def test_an_observer_may_run_another_flow_to_its_end_and_hurts_nothing():
         async def main():
             run = good.start(1)
             def observer(event):
-                if str(event) == "book SUCCEEDED":
+                if str(event) == "double RUNNING":
                     print("inner", good.run_sync(5))
             run.subscribe(observer)
             print("outer", await run.finish())
