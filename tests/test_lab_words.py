@@ -141,7 +141,7 @@ def test_the_inspector_shows_an_action_from_all_sides():
         rows = dict(found["rows"])
         assert rows["inputs"] == "[842.0]"
         assert rows["undo →"] == "'refunded'"
-        assert set(rows) == {"inputs", "took", "undone in", "undo →"}
+        assert set(rows) == {"attempt", "inputs", "took", "undone in", "undo →"}
         label, text = found["errors"][0]
         assert label == "failed"
         assert text.splitlines()[0] == "TimeoutError: no answer for 842.0"

@@ -135,7 +135,9 @@ def _signature(function: Any) -> str:
 def details(run: FlowRun, node: int, sources: Sources) -> dict[str, Any]:
     """Give what the inspector shows of an action: what it got, what it gave, how it failed, what it is."""
     name = run.plan.names[node]
-    rows = [["inputs", preview(run.inputs_of(name))]]
+    events = [event for event in run.events if event.node == name]
+    rows = [["attempt", str(events[-1].attempt)]] if events else []
+    rows.append(["inputs", preview(run.inputs_of(name))])
     if name in run.results:
         rows.append(["result", preview(run.results[name])])
     for label, rollback in (("took", False), ("undone in", True)):
@@ -150,10 +152,8 @@ def details(run: FlowRun, node: int, sources: Sources) -> dict[str, Any]:
     if name in run.rollback_errors:
         errors.append(["rollback failed", traceback_of(run.rollback_errors[name].error)])
     faults = {fault.where: fault for fault in run.faults if fault.at == name}
-    events = [event for event in run.events if event.node == name]
     return {
         "node": node,
-        "attempt": events[-1].attempt if events else 0,
         "rows": rows,
         "errors": errors,
         "faults": [

@@ -18,6 +18,8 @@ from typing import Any
 
 import nbformat
 
+# JupyterLab's own debugger says this when a page is left or closed while it asks the kernel.
+NOT_OURS = ("Could not restore the debugger state",)
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -34,7 +36,7 @@ class Server:
     folder: Path
 
     def write(self, name: str, *cells: str) -> str:
-        """Write a notebook, and give the address that opens it."""
+        """Write a notebook, and give its name in the folder."""
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
         notebook.metadata["kernelspec"] = {
             "name": "python3",
@@ -42,7 +44,7 @@ class Server:
             "language": "python",
         }
         nbformat.write(notebook, self.folder / name)
-        return f"{self.url}/lab/workspaces/{Path(name).stem}/tree/{name}?token={self.token}"
+        return name
 
 
 def _free_port() -> int:
@@ -108,42 +110,91 @@ def _wait_until_up(server: Server, process: subprocess.Popen[bytes], log: Path) 
 class Notebook:
     """A notebook that is open in the browser, with every error that its page has shown."""
 
-    def __init__(self, page: Any) -> None:
+    def __init__(self, server: Server, page: Any, name: str) -> None:
+        self.server = server
         self.page = page
+        self.name = name
         self.errors: list[str] = []
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("console", self._listen)
+        page.on("pageerror", self._hear_error)
+        page.on("console", self._hear_console)
 
-    def _listen(self, message: Any) -> None:
-        if message.type == "error" or "daga" in message.text.lower():
+    def _hear_error(self, error: Any) -> None:
+        self.errors.append(str(error))
+
+    def _hear_console(self, message: Any) -> None:
+        if message.type == "error" and not message.text.startswith(NOT_OURS):
             self.errors.append(message.text)
 
-    def open(self, url: str) -> None:
-        self.page.goto(url)
-        self.page.wait_for_selector(".jp-Notebook .jp-Cell")
+    # ---------------------------------------------------------------- notebook
+
+    def show(self, *cells: str) -> None:
+        """Write a notebook of these cells, open it, and run it."""
+        self.open(self.server.write(f"{self.name}.ipynb", *cells))
+        self.run_all()
+
+    def open(self, name: str) -> None:
+        """Open a notebook of the server's folder."""
+        self.page.evaluate(
+            "path => window.jupyterapp.commands.execute('docmanager:open', { path }).then(() => null)", name
+        )
+        self.wait(f"panel()?.context?.path === {name!r} && panel().content.widgets?.length")
         self.wait_for_kernel()
 
-    def wait_for_kernel(self) -> None:
-        self.page.wait_for_function(
-            """() => {
-                const panel = window.jupyterapp?.shell?.currentWidget;
-                return panel?.sessionContext?.session?.kernel?.status === "idle";
+    def close(self) -> None:
+        """Close it without saving, end its kernel, and hear no more of the page."""
+        self.page.evaluate(
+            """async () => {
+                const app = window.jupyterapp, panel = app.shell.currentWidget;
+                await app.serviceManager.sessions.shutdownAll();
+                panel?.dispose();
             }"""
         )
+        self.page.remove_listener("pageerror", self._hear_error)
+        self.page.remove_listener("console", self._hear_console)
 
-    def command(self, name: str) -> Any:
-        return self.page.evaluate("name => window.jupyterapp.commands.execute(name)", name)
+    def wait_for_kernel(self) -> None:
+        self.wait("panel()?.sessionContext?.session?.kernel?.status === 'idle'")
+
+    def evaluate(self, script: str) -> Any:
+        return self.page.evaluate(f"() => {{ {_PANEL} return {script}; }}")
+
+    def wait(self, script: str) -> None:
+        """Wait until an expression in the page is true."""
+        self.page.wait_for_function(f"() => {{ {_PANEL} return {script}; }}")
+
+    def command(self, name: str) -> None:
+        self.page.evaluate("name => window.jupyterapp.commands.execute(name).then(() => null)", name)
 
     def run_all(self) -> None:
         self.command("notebook:run-all-cells")
         self.wait_for_kernel()
 
+    def run_cell(self, code: str) -> None:
+        """Run a new cell at the end."""
+        self.command("notebook:insert-cell-below")
+        self.page.evaluate(
+            f"code => {{ {_PANEL} panel().content.activeCell.model.sharedModel.setSource(code); }}", code
+        )
+        self.command("notebook:run-cell")
+        self.wait_for_kernel()
+
     def save(self) -> None:
         self.command("docmanager:save")
-        self.page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
+        self.wait("!panel().context.model.dirty")
+
+    def reload(self) -> None:
+        self.page.reload()
+        self.wait("panel()?.content?.widgets?.length")
+        self.wait_for_kernel()
+
+    def restart_kernel(self) -> None:
+        self.page.evaluate(
+            f"async () => {{ {_PANEL} await panel().sessionContext.session.kernel.restart(); }}"
+        )
+        self.wait_for_kernel()
 
     def cells(self) -> int:
-        return int(self.page.evaluate("() => window.jupyterapp.shell.currentWidget.content.widgets.length"))
+        return int(self.evaluate("panel().content.widgets.length"))
 
     def theme(self, name: str) -> None:
         self.page.evaluate(
@@ -151,3 +202,44 @@ class Notebook:
         )
         light = "true" if name.endswith("Light") else "false"
         self.page.wait_for_selector(f"body[data-jp-theme-light='{light}']", state="attached")
+
+    # --------------------------------------------------------------------- lab
+
+    def states(self, view: int = 0) -> list[str]:
+        """Give the states that a view shows, in plan order."""
+        return list(self.evaluate(f"states({view})"))
+
+    def wait_for_states(self, *states: str, view: int = 0) -> None:
+        self.wait(f"states({view}).join() === {','.join(states)!r}")
+
+    def press(self, command: str) -> None:
+        """Click a button of the lab, as soon as it is enabled."""
+        self.page.click(f".dnb-lab [data-command={command}][aria-disabled=false]")
+
+    def node(self, number: int) -> Any:
+        return self.page.locator(f".dnb-node[data-node='{number}']").first
+
+    def record(self) -> None:
+        """Write down every change of state from now on, in the order in which the page shows it."""
+        self.page.evaluate(
+            """() => {
+                window.recorded = [];
+                new MutationObserver(changes => {
+                    for (const { target, oldValue } of changes)
+                        if (target.dataset.node !== undefined && oldValue !== target.dataset.state)
+                            window.recorded.push(target.dataset.node + " " + target.dataset.state);
+                }).observe(document.querySelector(".dnb-graph"),
+                           { subtree: true, attributeFilter: ["data-state"], attributeOldValue: true });
+            }"""
+        )
+
+    def recorded(self) -> list[str]:
+        return list(self.page.evaluate("() => window.recorded"))
+
+
+_PANEL = """
+    const panel = () => window.jupyterapp?.shell?.currentWidget;
+    const graphs = document.getElementsByClassName("dnb-graph");
+    const nodes = view => [...(graphs[view]?.getElementsByClassName("dnb-node") ?? [])];
+    const states = view => nodes(view).map(node => node.dataset.state);
+"""

@@ -31,13 +31,13 @@ class Inspector {
       { class: "dnb-inspector-body", hidden: true },
       this.title,
       this.state,
-      this.rows,
       html(
         "div",
         { class: "dnb-plant" },
         html("div", { class: "dnb-label" }, html("span", { text: `${face.fault_glyph} plant a failure` }), this.kind),
         html("div", { class: "dnb-toggles" }, ...this.toggles),
       ),
+      this.rows,
       this.errors,
       this.sources,
       this.events,
@@ -84,11 +84,10 @@ class Inspector {
   mark(mark) {
     if (!mark) return;
     const look = this.face.looks[mark[0]];
-    const attempt = this.attempt ? ` · attempt ${this.attempt}` : "";
     const failed = mark[3] ? " · failed first" : "";
     this.state.replaceChildren(
       html("b", { "data-state": look.key, text: `${look.glyph} ${look.word}` }),
-      ` · batch ${this.face.batch[this.node]}${attempt}${failed}`,
+      ` · batch ${this.face.batch[this.node]}${failed}`,
     );
   }
 
@@ -98,7 +97,6 @@ class Inspector {
    */
   look(told, mark) {
     if (told.node !== this.node) return;
-    this.attempt = told.attempt;
     this.mark(mark);
     this.part("rows", told.rows, this.rows, (rows) =>
       rows.flatMap(([label, text]) => [html("dt", { text: label }), html("dd", { text })]),

@@ -37,7 +37,9 @@ class Stage {
     const direction = this.model.get("direction");
     const layout = this.model.get("_layouts")[direction];
     if (!layout || layout.direction === this.graph.layout?.direction) return;
+    const focused = this.graph.frame.contains(document.activeElement);
     this.graph.draw(layout);
+    if (focused) this.graph.cards[this.graph.selected]?.element.focus({ preventScroll: true });
     this.head && this.front(this.head);
     this.size();
     this.camera.show(layout.width, layout.height);

@@ -1,0 +1,188 @@
+"""The graph in a real JupyterLab: colours, places, keys, motion, hostile text, many nodes."""
+
+from __future__ import annotations
+
+import pytest
+from flows import LAB, TRIP, big
+
+from daga_nb.core.states import NodeState
+from daga_nb.render.theme import LOOKS
+
+PENDING, DONE = "pending", "succeeded"
+
+
+def open_lab(notebook, speed: float = 1.0) -> None:
+    notebook.show(TRIP, LAB.format(speed=speed))
+    notebook.page.wait_for_selector(".dnb-lab[data-line=live]")
+
+
+def fill_of(notebook, node: int) -> str:
+    return notebook.evaluate(f"getComputedStyle(document.querySelectorAll('.dnb-body')[{node}]).fill")
+
+
+def rgb(colour: str) -> str:
+    parts = [int(colour[place : place + 2], 16) for place in (1, 3, 5)]
+    return f"rgb({', '.join(map(str, parts))})"
+
+
+def test_a_canvas_follows_a_run_that_cells_step(notebook):
+    notebook.show(TRIP, "run = flow.start()\ncanvas(run)", "await run.step(); await run.step(); None")
+    notebook.wait_for_states(*[DONE] * 4, PENDING, PENDING)
+    notebook.page.wait_for_selector(".dnb-status:has-text('next: batch 3')")
+    assert notebook.page.locator(".dnb-legend span").count() == 10
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_the_colours_are_those_of_the_theme(notebook, theme):
+    open_lab(notebook)
+    notebook.theme(theme)
+    notebook.press("step")
+    notebook.wait_for_states(DONE, *[PENDING] * 5)
+    looks = LOOKS[NodeState.SUCCEEDED], LOOKS[NodeState.PENDING]
+    paints = [look.dark if theme.endswith("Dark") else look.light for look in looks]
+    for node, paint in enumerate(paints):
+        expected = rgb(paint.fill)
+        notebook.wait(
+            f"getComputedStyle(document.querySelectorAll('.dnb-body')[{node}]).fill === '{expected}'"
+        )
+    notebook.theme("JupyterLab Light")
+
+
+def test_nothing_changes_its_place_or_size_when_states_change(notebook):
+    measure = """[...document.querySelectorAll(".dnb-body, .dnb-lab > *, .dnb-button, .dnb-legend span")]
+        .map(element => element.getBoundingClientRect())
+        .map(box => [box.x, box.y, box.width, box.height].map(Math.round).join())"""
+    open_lab(notebook)
+    notebook.node(4).click()
+    notebook.page.keyboard.press("f")
+    notebook.page.wait_for_selector(".dnb-node[data-node='4'].dnb-broken")
+    before = notebook.evaluate(measure)
+    notebook.press("run")
+    notebook.wait("states(0)[0] === 'rolled-back'")
+    assert notebook.evaluate(measure) == before
+
+
+def test_the_keys_work_the_lab_and_insert_no_cells(notebook):
+    open_lab(notebook)
+    page = notebook.page
+    cells = notebook.cells()
+    notebook.node(0).click()
+    page.keyboard.press("n")
+    notebook.wait_for_states(DONE, *[PENDING] * 5)
+    page.keyboard.press("a")
+    notebook.wait_for_states(DONE, DONE, *[PENDING] * 4)
+    page.keyboard.press("ArrowRight")
+    assert notebook.evaluate("document.activeElement.dataset.node") in ("1", "2", "3")
+    page.keyboard.press("ArrowRight")
+    assert notebook.evaluate("document.activeElement.dataset.node") == "4"
+    page.keyboard.press("f")
+    page.wait_for_selector(".dnb-node[data-node='4'] .dnb-fault[data-place=before].dnb-shown")
+    page.keyboard.press("f")
+    page.wait_for_selector(".dnb-node[data-node='4'] .dnb-fault[data-place=after].dnb-shown")
+    page.keyboard.press("Space")
+    notebook.wait("states(0)[0] === 'rolled-back'")
+    page.keyboard.press("r")
+    notebook.wait_for_states(*[PENDING] * 6)
+    page.wait_for_selector(".dnb-node[data-node='4'] .dnb-fault[data-place=after].dnb-shown")
+    page.keyboard.press("l")
+    page.wait_for_selector(".dnb-band[data-direction=TB]", state="attached")
+    for key in ("+", "-", "0", "d", "d", "m", "y", "x", "c", "v", "Enter"):
+        page.keyboard.press(key)
+    assert notebook.cells() == cells
+    assert notebook.evaluate("panel().content.mode") == "command"
+    page.keyboard.press("Escape")
+    assert notebook.evaluate("document.activeElement.classList.contains('jp-Cell')")
+
+
+def test_the_wheel_scrolls_the_page_unless_the_graph_has_the_focus(notebook):
+    open_lab(notebook)
+    page = notebook.page
+    scale = "document.querySelector('.dnb-world').getAttribute('transform')"
+    notebook.evaluate("document.activeElement.blur()")
+    before = notebook.evaluate(scale)
+    graph = page.locator(".dnb-graph")
+    graph.scroll_into_view_if_needed()
+    graph.hover()
+    page.mouse.wheel(0, -120)
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert notebook.evaluate(scale) == before
+    notebook.node(2).click()
+    page.mouse.wheel(0, -120)
+    notebook.wait(f"{scale} !== {before!r}")
+    page.keyboard.press("0")
+    notebook.wait(f"{scale} === {before!r}")
+
+
+def test_the_graph_is_moved_by_dragging_and_a_drag_selects_nothing(notebook):
+    open_lab(notebook)
+    page = notebook.page
+    transform = "document.querySelector('.dnb-world').getAttribute('transform')"
+    before = notebook.evaluate(transform)
+    box = notebook.node(2).bounding_box()
+    page.mouse.move(box["x"] + 20, box["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 80, box["y"] + 40, steps=4)
+    page.mouse.up()
+    assert notebook.evaluate(transform) != before
+    assert page.locator(".dnb-selected").count() == 0
+
+
+def test_little_motion_for_those_who_want_little(notebook):
+    notebook.page.emulate_media(reduced_motion="reduce")
+    open_lab(notebook, speed=0.0)
+    notebook.press("run")
+    notebook.wait("states(0)[0] === 'running'")
+    running = "document.getAnimations().filter(a => a.effect.target.closest?.('.dnb-graph')).length"
+    assert notebook.evaluate(running) == 0
+
+
+HOSTILE = """
+from daga_nb import DagaAction, DagaFlow, lab
+def hostile(name):
+    async def action(results):
+        print("<img src=x onerror='window.hurt=1'>")
+        return "</script><script>window.hurt=2</script>"
+    async def undo(results): raise ValueError("<b onclick=alert(1)>")
+    made = DagaAction(action, name=name)
+    made.on_rollback(undo)
+    return made
+names = ["<script>window.hurt=3</script>", "\\"><img src=x onerror=window.hurt=4>", "a:b", "\\u202eabc"]
+names.append("x" * 100_000)
+actions = [hostile(name) for name in names]
+bench = lab(DagaFlow(list(zip(actions, actions[1:])), name="<h1>flow</h1>"), "<i>input</i>", speed=1.0)
+bench
+"""
+
+
+def test_hostile_text_is_only_text(notebook):
+    notebook.show(HOSTILE)
+    page = notebook.page
+    page.wait_for_selector(".dnb-lab[data-line=live]")
+    notebook.press("run")
+    notebook.wait_for_states(*[DONE] * 5)
+    notebook.node(0).click()
+    page.wait_for_selector(".dnb-inspector h4:has-text('<script>window.hurt=3</script>')")
+    page.wait_for_selector(".dnb-print:has-text('onerror')")
+    notebook.press("rollback")
+    notebook.wait_for_states(*["rollback-failed"] * 5)
+    page.wait_for_selector(".dnb-error-code:has-text('<b onclick=alert(1)>')")
+    assert page.locator(".dnb-title").inner_text() == "<h1>flow</h1>"
+    assert notebook.evaluate("window.hurt") is None
+    assert notebook.evaluate("document.querySelectorAll('.dnb-lab script, .dnb-lab img').length") == 0
+
+
+def test_200_nodes_are_usable(notebook):
+    frames: list[int] = []
+    notebook.page.on(
+        "websocket", lambda socket: socket.on("framereceived", lambda payload: frames.append(len(payload)))
+    )
+    notebook.show(big(200, 14), "bench = lab(flow, speed=1.0)\nbench")
+    notebook.page.wait_for_selector(".dnb-lab[data-line=live]")
+    frames.clear()
+    notebook.press("action")
+    notebook.wait("states(0)[0] === 'succeeded'")
+    assert 0 < max(frames) < 40_000
+    notebook.press("run")
+    notebook.wait("states(0).every(state => state === 'succeeded')")
+    notebook.press("rollback")
+    notebook.wait("states(0).every(state => state === 'rolled-back')")
