@@ -1,6 +1,7 @@
 """A gate at which every call stops, so that a test decides who goes on: order is chosen, never waited for."""
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -72,3 +73,21 @@ class Gate:
                 self.open(choose(waiting))
         finally:
             self.open_wide()
+
+
+def watched(work: Awaitable[Any]) -> Any:
+    """Run to the end on a loop of its own: no task is left behind, and the loop complains of nothing."""
+    complaints: list[dict[str, Any]] = []
+
+    async def main() -> Any:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
+        before = asyncio.all_tasks()
+        async with asyncio.timeout(30):
+            given = await work
+        assert asyncio.all_tasks() == before, "a task is left behind"
+        return given
+
+    given = asyncio.run(main())
+    gc.collect()  # what nobody retrieved is reported when it is thrown away
+    assert not complaints
+    return given

@@ -216,15 +216,16 @@ class Driver:
                     await asyncio.sleep(stepper.dwell)
         finally:
             # Shown as running, so they must be carried through, whatever came meanwhile.
-            create_task = asyncio.get_running_loop().create_task
             for node in nodes:
-                task = create_task(carry_out(node))
-                if task.done():  # an eager task may have run through by now
-                    through = True
-                else:
-                    self._tasks[node] = task
-                task.add_done_callback(partial(self._done, node))
+                through = self._begin(node, carry_out) or through
         return through
+
+    def _begin(self, node: int, carry_out: Callable[[int], Coroutine[Any, Any, None]]) -> bool:
+        task = asyncio.get_running_loop().create_task(carry_out(node))
+        if not task.done():  # an eager task may have run through by now
+            self._tasks[node] = task
+        task.add_done_callback(partial(self._done, node))
+        return task.done()
 
     async def _wait(self) -> None:
         self._waiter = asyncio.get_running_loop().create_future()
@@ -238,13 +239,14 @@ class Driver:
             self._waiter.set_result(None)
 
     def _done(self, node: int, task: asyncio.Task[None]) -> None:
-        if task.cancelled():  # before its first step, so that nothing of it has run
-            if self._tasks.get(node) is task:
-                never = Outcome(None, asyncio.CancelledError("cancelled before it was called"), None, 0.0)
-                self._settle(node, never)
-                self._settle_back(node, never)
-        else:
+        if not task.cancelled():
             task.exception()  # `_broken` has it
+        elif self._tasks.get(node) is task:  # before its first step, so that nothing of it has run
+            if self.machine.states[node] is NodeState.ROLLING_BACK:
+                self._begin(node, self._undo)  # a rollback is shielded
+            else:
+                never = asyncio.CancelledError("cancelled before it was called")
+                self._settle(node, Outcome(None, never, None, 0.0))
 
     # ---------------------------------------------------- calling and settling
 
@@ -299,7 +301,8 @@ class Driver:
         self.close("cancelled")
         for node, task in self._tasks.items():
             if self.machine.states[node] is NodeState.RUNNING:
-                if node not in self.outcomes.in_thread:  # a thread cannot be stopped, only waited for
+                thread = self.outcomes.in_thread.get(node)
+                if thread is None or thread.cancel():  # one that runs cannot be stopped, only waited for
                     task.cancel("the run was cancelled")
                 asyncio.get_running_loop().call_later(self._patience, self._stop_waiting, node, task)
 

@@ -7,7 +7,7 @@ import contextvars
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["Threads"]
+__all__ = ["Threads", "called"]
 
 Outcome = tuple[Any, BaseException | None]
 
@@ -22,7 +22,8 @@ class Threads:
     __slots__ = ("_pool", "_size")
 
     def __init__(self, size: int | None) -> None:
-        self._size = size or 64
+        # Never few: a thread that does not end would hold up the rollbacks of others.
+        self._size = max(size or 0, 64)
         self._pool: concurrent.futures.ThreadPoolExecutor | None = None
 
     def submit(
@@ -31,7 +32,7 @@ class Threads:
         """Call `function` in a thread, in a copy of the present context. The outcome is a value."""
         if self._pool is None:
             self._pool = concurrent.futures.ThreadPoolExecutor(self._size, "daga_nb")
-        return self._pool.submit(contextvars.copy_context().run, _outcome, function, args, named)
+        return self._pool.submit(contextvars.copy_context().run, called, function, args, named)
 
     def close(self) -> None:
         """Let the threads go once they are through; do not wait for them."""
@@ -40,7 +41,8 @@ class Threads:
             self._pool = None
 
 
-def _outcome(function: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any]) -> Outcome:
+def called(function: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any]) -> Outcome:
+    """Call a plain function, and give what it returns and what it raises, of which one is None."""
     # A StopIteration set on a future would never reach who waits for it, so no exception leaves the thread.
     try:
         return function(*args, **named), None

@@ -103,7 +103,7 @@ class Outcomes:
 
     def _heed(self, error: BaseException) -> None:
         if isinstance(error, KeyboardInterrupt | SystemExit):
-            self.fatal = self.fatal or error
+            self.fatal = error if self.fatal is None else self.fatal
 
     def _carried(self, node: int, error: BaseException) -> Exception:
         """Give the error in a form that an ExceptionGroup holds, with a note that says where it was."""

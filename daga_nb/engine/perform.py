@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
 from daga_nb.core.plan import Plan
 from daga_nb.engine.calls import ActionCall, Context, Target
-from daga_nb.engine.executors import Threads
+from daga_nb.engine.executors import Threads, called
 from daga_nb.engine.faults import Fault, FaultPlan
 from daga_nb.engine.outcomes import Outcome, Outcomes
 
@@ -52,7 +52,9 @@ class Performer:
             if call.is_async and not call.extras:
                 value = await (call.function(inputs) if call.takes_results else call.function())
             else:
-                value = await self._call(node, call, inputs)
+                value, failure = await self._call(node, call, inputs)
+                if failure is not None:
+                    raise failure
             if self.faults.at and (planted := self.faults.find(node, "after")):
                 raise planted.fire()
         except BaseException as error:
@@ -71,7 +73,9 @@ class Performer:
             await self._outlived(node)
             if planted := self.faults.find(node, "rollback"):
                 raise planted.fire()
-            value = await self._call(node, target, inputs, self.outcomes.ended(node))
+            value, failure = await self._call(node, target, inputs, self.outcomes.ended(node))
+            if failure is not None:
+                raise failure
         except BaseException as error:
             return Outcome(None, error, planted, perf_counter() - begun)
         return Outcome(value, None, None, perf_counter() - begun)
@@ -85,21 +89,35 @@ class Performer:
             if error is None:
                 self.outcomes.results[node] = value
 
-    async def _call(self, node: int, call: Target, inputs: list[Any], outcome: str | None = None) -> Any:
+    async def _call(
+        self, node: int, call: Target, inputs: list[Any], outcome: str | None = None
+    ) -> tuple[Any, BaseException | None]:
+        # What a plain function raised is handed on as a value: no coroutine lets a StopIteration through.
         args, named = call.arguments(inputs, lambda name: self._extra(node, name, outcome))
         if call.in_thread and not call.is_async:
-            future = self.threads.submit(call.function, args, named)
-            self.outcomes.in_thread[node] = future
-            try:
-                value, error = await asyncio.wrap_future(future)
-            finally:
-                if future.done():
-                    del self.outcomes.in_thread[node]
-            if error is not None:
-                raise error
+            value, error = await self._in_thread(node, call.function, args, named)
         else:
-            value = call.function(*args, **named)
-        return await value if inspect.isawaitable(value) else value
+            value, error = called(call.function, args, named)
+        if error is None and inspect.isawaitable(value):
+            return await value, None
+        return value, error
+
+    async def _in_thread(
+        self, node: int, function: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any]
+    ) -> tuple[Any, BaseException | None]:
+        in_thread = self.outcomes.in_thread
+        future = in_thread[node] = self.threads.submit(function, args, named)
+        try:
+            ended = await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            if future.cancelled():  # before a thread was free for it
+                del in_thread[node]
+                raise
+            if not future.done():
+                raise
+            ended = future.result()  # it ended in the very moment in which it was given up
+        del in_thread[node]
+        return ended
 
     def inputs(self, node: int) -> Mapping[str, Any]:
         """Give what an action gets, by the names of its predecessors."""
