@@ -7,7 +7,7 @@ from typing import Any, TypeVar, overload
 
 from daga_nb.core.plan import Plan
 
-__all__ = ["ByName", "ReadOnly"]
+__all__ = ["ByName", "ReadOnly", "Subscription"]
 
 V = TypeVar("V")
 

@@ -1,0 +1,128 @@
+"""What people import, and what they find there."""
+
+import importlib.metadata
+import importlib.resources
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+import daga_nb
+
+TOP = ["DagaAction", "DagaFlow", "DagaFlowError", "Fault", "FlowRun", "canvas", "lab"]
+
+
+def test_the_public_names():
+    assert sorted(daga_nb.__all__) == TOP
+    assert all(getattr(daga_nb, name) is not None for name in TOP)
+    assert set(TOP) <= set(dir(daga_nb))
+    assert dir(daga_nb) == sorted(dir(daga_nb))
+
+
+def test_the_names_of_the_modules_are_the_same_things():
+    from daga_nb.action import DagaAction
+    from daga_nb.engine.faults import Fault
+    from daga_nb.engine.run import FlowRun
+    from daga_nb.errors import DagaFlowError
+    from daga_nb.flow import DagaFlow
+    from daga_nb.widgets.canvas import canvas
+    from daga_nb.widgets.lab import lab
+
+    here = (DagaAction, DagaFlow, DagaFlowError, Fault, FlowRun, canvas, lab)
+    assert here == tuple(getattr(daga_nb, name) for name in TOP)
+
+
+@pytest.mark.parametrize("name", ["Lab", "nothing", "__wrapped__", "DagaMeta"])
+def test_a_name_that_is_none_is_an_attribute_error(name):
+    with pytest.raises(AttributeError, match=f"module 'daga_nb' has no attribute '{name}'"):
+        getattr(daga_nb, name)
+
+
+def test_a_name_that_is_none_cannot_be_imported():
+    with pytest.raises(ImportError, match="cannot import name 'Lab'"):
+        from daga_nb import Lab  # noqa: F401
+
+
+@pytest.mark.parametrize("name", ["lab", "canvas"])
+def test_the_widgets_are_loaded_on_first_use(name):
+    code = (
+        "import sys, daga_nb\n"
+        "before = 'anywidget' in sys.modules\n"
+        f"daga_nb.{name}\n"
+        "print(before, 'anywidget' in sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["False", "True"]
+
+
+def test_a_star_import_gives_all_of_it():
+    code = f"from daga_nb import *\nprint(sorted(name for name in {TOP} if name in globals()) == {TOP})"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["True"]
+
+
+def test_the_version_is_that_of_the_package():
+    assert daga_nb.__version__ == importlib.metadata.version("daga-nb")
+
+
+def test_the_package_says_that_it_is_typed():
+    assert importlib.resources.files("daga_nb").joinpath("py.typed").is_file()
+
+
+RUN = {
+    "batches",
+    "busy",
+    "cancel",
+    "clear_faults",
+    "drive",
+    "duration",
+    "errors",
+    "events",
+    "faults",
+    "finish",
+    "flow",
+    "id",
+    "inject",
+    "input",
+    "inputs_of",
+    "next",
+    "node_states",
+    "outputs",
+    "picture",
+    "plan",
+    "results",
+    "rollback",
+    "rollback_errors",
+    "rollback_results",
+    "running",
+    "started_at",
+    "state",
+    "states",
+    "step",
+    "step_action",
+    "subscribe",
+    "timeline",
+}
+
+
+def test_what_a_run_offers():
+    assert {name for name in dir(daga_nb.FlowRun) if not name.startswith("_")} == RUN
+
+
+def test_only_what_blocks_is_async():
+    waits = {name for name in RUN if inspect.iscoroutinefunction(getattr(daga_nb.FlowRun, name))}
+    assert waits == {"cancel", "drive", "finish", "rollback", "step", "step_action"}
+    offers = {name for name in dir(daga_nb.DagaFlow) if not name.startswith("_")}
+    assert {name for name in offers if inspect.iscoroutinefunction(getattr(daga_nb.DagaFlow, name))} == {
+        "run"
+    }
+    assert offers == {"action_matrix", "calls", "dag", "run", "run_sync", "start"}
+
+
+@pytest.mark.parametrize("thing", [daga_nb.FlowRun, daga_nb.DagaFlow, daga_nb.DagaAction, daga_nb.Fault])
+def test_everything_that_is_offered_is_explained(thing):
+    assert inspect.getdoc(thing)
+    offers = [name for name, _ in inspect.getmembers(thing) if not name.startswith("_")]
+    options = {"is_decorator_action", "no_effect", "in_thread", "rollback_timeout", "log", "where"}
+    assert [name for name in offers if not inspect.getdoc(getattr(thing, name)) and name not in options] == []
