@@ -1,8 +1,6 @@
 """The registry of action classes."""
 
-import builtins
 import sys
-import types
 from typing import Generic, TypeVar
 
 import pytest
@@ -30,8 +28,8 @@ class Refund(DagaAction[int, int]):
 
 def run_cell(source, module="__main__"):
     """Run source as a notebook cell would be, in the module of that name."""
-    space = {"__name__": module, "__builtins__": builtins}
-    types.FunctionType(compile(source, "<cell>", "exec"), space)()
+    space = {"__name__": module}
+    exec(compile(source, "<cell>", "exec"), space)
     return space
 
 

@@ -435,9 +435,8 @@ def test_defect_running_a_cell_again():
         "    return 2\n"
     )
     notebook = types.ModuleType("__main__")
-    code = types.FunctionType(compile(cell, "<cell>", "exec"), vars(notebook))
     for _ in range(3):
-        code()
+        exec(compile(cell, "<cell>", "exec"), vars(notebook))
     assert DagaMeta.get_registered_actions() == {"Pay": notebook.Pay}
     assert play(DagaFlow([(notebook.Pay(), notebook.ship)]).run()) == [2]
 
