@@ -140,8 +140,8 @@ def test_the_inspector_shows_an_action_from_all_sides():
         found = page.looks[-1]
         rows = dict(found["rows"])
         assert rows["inputs"] == "[842.0]"
-        assert rows["undo →"] == "'refunded'"
-        assert set(rows) == {"attempt", "inputs", "took", "undone in", "undo →"}
+        assert rows["undo result"] == "'refunded'"
+        assert set(rows) == {"attempt", "inputs", "took", "undone in", "undo result"}
         label, text = found["errors"][0]
         assert label == "failed"
         assert text.splitlines()[0] == "TimeoutError: no answer for 842.0"

@@ -60,7 +60,7 @@ class GraphWidget(anywidget.AnyWidget):
             _now=self._feed.snapshot(),
             **traits,
         )
-        self._forget_cells = after_each_cell(self._feed.touch)
+        self._forget_cells = after_each_cell(self._feed.rest)
         self.on_msg(self._receive)
 
     def __repr__(self) -> str:

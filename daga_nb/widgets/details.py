@@ -145,7 +145,7 @@ def details(run: FlowRun, node: int, sources: Sources) -> dict[str, Any]:
         if lasted is not None:
             rows.append([label, seconds(lasted)])
     if name in run.rollback_results:
-        rows.append(["undo →", preview(run.rollback_results[name])])
+        rows.append(["undo result", preview(run.rollback_results[name])])
     errors = []
     if name in run.errors:
         errors.append(["failed", traceback_of(run.errors[name])])

@@ -66,6 +66,8 @@ class Feed:
         self._run: FlowRun | None = None
         self._close_subscription: Callable[[], None] = lambda: None
         self._version = 0
+        self._kept = -1
+        self._anew = False
         self._changed: set[int] = set()
         self._faults: dict[str, int] = {}
         self._head: dict[str, Any] = {}
@@ -83,6 +85,7 @@ class Feed:
             self._changed = set()
             self._faults = fault_bits(run)
             self._head = head(run)
+            self._anew = True
 
     def close(self) -> None:
         """Follow nothing any more."""
@@ -117,6 +120,8 @@ class Feed:
         """Send a snapshot: to a view that has just opened, or because the run is another one."""
         with self._lock:
             self.flush()
+            self._version += self._anew
+            self._anew = False
             self._send({"t": "now", **self.snapshot()})
 
     def flush(self) -> None:
@@ -147,7 +152,8 @@ class Feed:
         return {**message, **self._extras(changed)}
 
     def rest(self) -> None:
-        """Bring what a saved notebook shows up to date."""
+        """Bring what a saved notebook shows up to date, if anything has changed."""
         self.flush()
-        if self._run is not None:
+        if self._run is not None and self._kept != self._version:
+            self._kept = self._version
             self._keep(self.snapshot())

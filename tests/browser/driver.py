@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from nbclient import NotebookClient
 
 # JupyterLab's own debugger says this when a page is left or closed while it asks the kernel.
 NOT_OURS = ("Could not restore the debugger state",)
@@ -34,6 +35,7 @@ class Server:
     url: str
     token: str
     folder: Path
+    places: dict[str, str]
 
     def write(self, name: str, *cells: str) -> str:
         """Write a notebook, and give its name in the folder."""
@@ -45,6 +47,15 @@ class Server:
         }
         nbformat.write(notebook, self.folder / name)
         return name
+
+    def execute(self, name: str) -> None:
+        """Execute a notebook without a browser, save its widgets' state in it, and trust it."""
+        path = self.folder / name
+        notebook = nbformat.read(path, as_version=4)
+        NotebookClient(notebook, store_widget_state=True, kernel_name="python3", timeout=40).execute()
+        nbformat.write(notebook, path)
+        command = [sys.executable, "-m", "jupyter", "trust", str(path)]
+        subprocess.run(command, env={**os.environ, **self.places}, check=True, capture_output=True)
 
 
 def _free_port() -> int:
@@ -71,6 +82,7 @@ def jupyterlab(folder: Path) -> Iterator[Server]:
         command.append("--allow-root")
     places = {
         "JUPYTER_CONFIG_DIR": str(folder / "config"),
+        "JUPYTER_DATA_DIR": str(folder / "data"),
         "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
         "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
         "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
@@ -86,7 +98,7 @@ def jupyterlab(folder: Path) -> Iterator[Server]:
             command, env={**os.environ, **places}, stdout=log, stderr=log, stdin=subprocess.DEVNULL
         )
         try:
-            server = Server(f"http://127.0.0.1:{port}", token, notebooks)
+            server = Server(f"http://127.0.0.1:{port}", token, notebooks, places)
             _wait_until_up(server, process, folder / "jupyter.log")
             yield server
         finally:

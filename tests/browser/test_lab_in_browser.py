@@ -23,7 +23,7 @@ def test_step_batch_recolours_exactly_the_right_nodes(notebook):
     page = notebook.page
     page.wait_for_selector(".dnb-next:has-text('next: batch 3, 1 action: payment')")
     assert page.locator(".dnb-band[data-front=forward]").text_content() == "batch 3"
-    assert page.locator(".dnb-chip").inner_text() == "◐ running, held"
+    assert page.locator(".dnb-chip").inner_text() == "◐ running, paused"
 
 
 def test_a_failure_is_planted_by_a_click_and_run_shows_the_rollback_node_by_node(notebook):
@@ -83,7 +83,7 @@ def test_pause_works_during_a_run(notebook):
     notebook.press("pause")
     notebook.page.wait_for_selector("[data-command=run][aria-disabled=false]")
     notebook.wait_for_states(*[DONE] * 4, PENDING, PENDING)
-    assert "held" in notebook.page.locator(".dnb-chip").inner_text()
+    assert "paused" in notebook.page.locator(".dnb-chip").inner_text()
     notebook.press("run")
     notebook.wait_for_states(*[DONE] * 6)
 
@@ -120,6 +120,21 @@ def test_a_reload_shows_the_right_colours(notebook):
     notebook.page.wait_for_selector(".dnb-words:has-text('quote succeeded')")
     notebook.press("step")
     notebook.wait_for_states(*[DONE] * 4, PENDING, PENDING)
+
+
+def test_a_saved_notebook_shows_the_last_colours_without_its_kernel(notebook):
+    name = notebook.server.write("saved.ipynb", TRIP, LAB.format(speed=1.0), "await bench.run.step(); None")
+    notebook.server.execute(name)
+    notebook.open(name)
+    notebook.wait_for_states(DONE, *[PENDING] * 5)
+    page = notebook.page
+    page.wait_for_selector(".dnb-next:has-text('as saved')")
+    assert page.locator(".dnb-lab [data-command][aria-disabled=false]").count() == 0
+    page.wait_for_selector(".dnb-words:has-text('quote succeeded')")
+    notebook.node(0).click()
+    page.wait_for_selector(".dnb-inspector h4:has-text('quote')")
+    notebook.run_all()
+    page.wait_for_selector(".dnb-lab[data-line=live]")
 
 
 def test_two_outputs_of_a_lab_agree(notebook):

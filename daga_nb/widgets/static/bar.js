@@ -118,7 +118,7 @@ class Bar {
     if (!this.last) return;
     const look = this.face.run_looks[this.last.state];
     this.chip.dataset.run = look.key;
-    this.chip.textContent = `${look.glyph} ${look.word}${this.held ? ", held" : ""}`;
+    this.chip.textContent = `${look.glyph} ${look.word}${this.held ? ", paused" : ""}`;
   }
 
   /** @param {boolean} connected */

@@ -103,21 +103,30 @@ function enable(element, possible) {
 let ruler = null;
 
 /**
+ * How wide a text is, in pixels.
+ * @param {string} text
+ * @param {string} font
+ */
+function widthOf(text, font) {
+  ruler ??= document.createElement("canvas").getContext("2d");
+  if (!ruler) return text.length * 8;
+  ruler.font = font;
+  return ruler.measureText(text).width || 1;
+}
+
+/**
  * The text, or as much of it as fits, with an ellipsis.
  * @param {string} text
  * @param {number} width
  * @param {string} font
  */
 function fitted(text, width, font) {
-  ruler ??= document.createElement("canvas").getContext("2d");
-  if (!ruler) return text;
-  ruler.font = font;
-  if (text.length < 400 && ruler.measureText(text).width <= width) return text;
+  if (widthOf(text, font) <= width) return text;
   let low = 0;
-  let high = Math.min(text.length, 400);
+  let high = text.length;
   while (low < high) {
     const middle = (low + high + 1) >> 1;
-    if (ruler.measureText(text.slice(0, middle) + "…").width <= width) low = middle;
+    if (widthOf(text.slice(0, middle) + "…", font) <= width) low = middle;
     else high = middle - 1;
   }
   return text.slice(0, low) + "…";

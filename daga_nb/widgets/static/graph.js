@@ -38,8 +38,9 @@ class Graph {
       this.touching[head].push(index);
       return { tail, head, element: edgeOf(points) };
     });
+    const options = { breakable: this.breakable, size: nameSize(this.face, layout.boxes) };
     this.cards = layout.boxes.map(
-      (/** @type {number[]} */ box, /** @type {number} */ number) => new NodeCard(this.face, number, box, this.breakable),
+      (/** @type {number[]} */ box, /** @type {number} */ number) => new NodeCard(this.face, number, box, options),
     );
     this.world.replaceChildren(
       svg("g", {}, ...this.bands),

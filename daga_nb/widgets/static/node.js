@@ -2,6 +2,10 @@
 // One action as a card: glyph, name, word, badges. Nothing in it moves when its state changes.
 
 const GLYPH_COLUMN = 34;
+const BESIDE_NAME = GLYPH_COLUMN + 8;
+const SMALLEST_NAME = 15;
+const LARGEST_NAME = 18;
+const WORD_SIZE = 12.5;
 const FONT = 'system-ui, "Segoe UI", Roboto, "Helvetica Neue", sans-serif';
 
 class NodeCard {
@@ -9,9 +13,9 @@ class NodeCard {
    * @param {any} face
    * @param {number} number
    * @param {number[]} box x, y, width, height
-   * @param {boolean} breakable
+   * @param {{ breakable: boolean, size: number }} options whether a failure can be planted; how large names are
    */
-  constructor(face, number, [x, y, width, height], breakable) {
+  constructor(face, number, [x, y, width, height], { breakable, size }) {
     this.face = face;
     this.number = number;
     this.width = width;
@@ -20,7 +24,7 @@ class NodeCard {
     this.mark = [-1, "", 0, 0];
     const unit = height / 52;
     const center = height / 2;
-    const room = width - GLYPH_COLUMN * unit - 8;
+    const room = width - BESIDE_NAME;
     this.halo = svg("rect", { class: "dnb-halo", x: -5, y: -5, width: width + 10, height: height + 10, rx: 14 });
     this.ring = svg("rect", { class: "dnb-ring", x: -5, y: -5, width: width + 10, height: height + 10, rx: 14 });
     this.body = svg("rect", { class: "dnb-body", width, height, rx: 10 });
@@ -29,7 +33,6 @@ class NodeCard {
     const sign = height * 0.62;
     this.farFailed = svg("text", { class: "dnb-far-failed", x: 8, y: center, "font-size": sign, text: face.failed_glyph });
     this.farFault = svg("text", { class: "dnb-far-fault", x: width - 4, y: center, "font-size": sign, text: face.fault_glyph });
-    const size = 15.5 * unit;
     this.name = svg("text", {
       class: "dnb-name",
       x: GLYPH_COLUMN * unit,
@@ -45,9 +48,8 @@ class NodeCard {
       "font-size": large,
       text: fitted(face.labels[number], room + 2, `640 ${large}px ${FONT}`),
     });
-    this.word = svg("text", { class: "dnb-word", x: GLYPH_COLUMN * unit, y: center + 11 * unit, "font-size": 12 * unit });
-    this.wordRoom = room;
-    this.wordFont = `560 ${12 * unit}px ${FONT}`;
+    this.word = svg("text", { class: "dnb-word", x: GLYPH_COLUMN * unit, y: center + 11 * unit, "font-size": WORD_SIZE });
+    this.room = room;
     this.failed = svg(
       "g",
       { class: "dnb-failed", transform: `translate(2 ${height - 1})` },
@@ -93,7 +95,10 @@ class NodeCard {
       this.far.textContent = look.glyph;
     }
     if (changed || this.mark[1] !== time) {
-      this.word.textContent = fitted(time ? `${look.word} · ${time}` : look.word, this.wordRoom, this.wordFont);
+      const words = time ? `${look.word} · ${time}` : look.word;
+      const wide = widthOf(words, `560 ${WORD_SIZE}px ${FONT}`);
+      this.word.textContent = words;
+      this.word.setAttribute("font-size", Math.min(WORD_SIZE, (WORD_SIZE * this.room) / wide).toFixed(1));
     }
     if (!known || this.mark[2] !== faults) {
       this.element.classList.toggle("dnb-broken", faults > 0);
@@ -134,6 +139,20 @@ class NodeCard {
 }
 
 /**
+ * The size at which every name fits into its card, the same for all: as large as may be.
+ * @param {any} face
+ * @param {number[][]} boxes
+ */
+function nameSize(face, boxes) {
+  let size = LARGEST_NAME;
+  boxes.forEach((box, number) => {
+    const wide = widthOf(face.labels[number], `640 ${LARGEST_NAME}px ${FONT}`);
+    size = Math.min(size, (LARGEST_NAME * (box[2] - BESIDE_NAME)) / wide);
+  });
+  return Math.max(size, SMALLEST_NAME);
+}
+
+/**
  * A planted failure: a pill on the side where it strikes. Before the effect: where the edges come in; after
  * it: where they go out; in the rollback: below, on the way back.
  * @param {any} face
@@ -146,7 +165,7 @@ function faultBadge(face, place, index, width, height) {
   const words = face.place_pills[index];
   const room = 24 + words.length * 5.9;
   const x = place === "before" ? -6 : width - room + 6;
-  const y = place === "rollback" ? height - 8 : -9;
+  const y = place === "rollback" ? height - 5 : -9;
   return svg(
     "g",
     { class: "dnb-fault", "data-place": place, transform: `translate(${x} ${y})` },
