@@ -198,10 +198,13 @@ class Told:
                 assert reached <= settles
                 assert reached == settles or "ROLLBACK_FAILED" in states.values(), "stopped for no reason"
         want, ending, did, undone, order = outcome(saga, started, reached)
-        assert states == want
-        assert str(run.state) == ending
-        assert {name for kind, name in self.handed if kind == "do"} == did
-        assert {name for kind, name in self.handed if kind == "undo"} == undone - self.plot.planted
+        done = {name for kind, name in self.handed if kind == "do"}
+        taken_back = {name for kind, name in self.handed if kind == "undo"}
+        assert states == want, f"states: {states}, and the model says {want}"
+        assert str(run.state) == ending, f"the run: {run.state}, and the model says {ending}"
+        assert done == did, f"called: {sorted(done)}, and the model says {sorted(did)}"
+        undone -= self.plot.planted
+        assert taken_back == undone, f"undone: {sorted(taken_back)}, and the model says {sorted(undone)}"
         self._judge_order(run, order)
         self._judge_story(run, stories)
         self._judge_handed(run)
@@ -212,6 +215,7 @@ class Told:
         place = {mark: number for number, mark in enumerate(story)}
         assert len(place) == len(story), "something happened twice"
         for one, other in order:
+            assert {one, other} <= place.keys(), f"{one} or {other} is missing in the story"
             assert place[one] < place[other], f"{one} after {other} in the story"
         called = {mark: number for number, mark in enumerate(self.marks)}
         assert len(called) == len(self.marks), "something was called twice"
@@ -277,6 +281,7 @@ class Told:
         assert ended.run is run
         own, rollbacks = ended.exceptions[: len(failed) or 1], ended.exceptions[len(failed) or 1 :]
         if failed:
+            assert set(failed) <= set(self.errors), "failed for no reason"
             assert list(own) == [self.errors[name] for name in failed]
             for name, error in zip(failed, own, strict=True):
                 batch = run.plan.batch_of[run.plan.ids[name]] + 1

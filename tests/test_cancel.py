@@ -113,6 +113,55 @@ def test_cancelled_at_every_gate(way: str, times: int):
     assert tried > 120
 
 
+@pytest.mark.parametrize("way", ["task", "run"])
+def test_cancelled_at_every_turn_of_the_loop(way: str):
+    """Not only where all stand still: between any two turns of the loop."""
+
+    async def at_turn(plot: Plot, turn: int) -> bool:
+        told = Told(plot)
+        run = told.flow.start(7, faults=told.faults)
+        task = asyncio.ensure_future(ending(run))
+        for _ in range(turn):
+            await asyncio.sleep(0)
+        if task.done() or run.state.ended:
+            await task
+            return False
+        if way == "task":
+            task.cancel()
+        else:
+            await run.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        if run.state is RunState.READY:
+            assert (way, turn) == ("task", 0)  # its task had not begun
+            return True
+        cut = {name for name, error in run.errors.items() if isinstance(error, ActionInterrupted)}
+        for name in cut:
+            told.errors.pop(name, None)
+        called = {name for kind, name in told.handed if kind == "do"}
+        saga = {
+            **plot.saga.__dict__,
+            "fails": plot.saga.fails | cut,
+            "never_called": plot.saga.never_called | (cut - called),
+            "abort_before": 0 if not cut | {*run.errors} else None,
+        }
+        told.judge(run, saga=Saga(**saga), witness=True)
+        return True
+
+    async def sweep() -> int:
+        turns = 0
+        for plot in small_plots():
+            turn = 0
+            while await at_turn(plot, turn):
+                turn += 1
+            turns += turn
+        return turns
+
+    turns = watched(sweep())
+    print(turns, "turns")
+    assert turns > 300
+
+
 # ---------------------------------------------------------------------- small flows
 
 

@@ -6,9 +6,10 @@ from collections.abc import Coroutine
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from model import Saga, outcome
-from strategies import Plot, Told, ending, plots, tell
+from strategies import Plot, Told, ending, plots, random_plot, tell
 
 from daga_nb import FlowRun
 from daga_nb.core.events import Event
@@ -168,6 +169,21 @@ def test_every_prefix_of_a_story_folds_to_what_was_seen_then():
         return run, seen
 
     check()
+
+
+@pytest.mark.parametrize("kind", ["debug", "eager tasks"])
+def test_other_kinds_of_loops_end_the_same(kind: str):
+    """In debug mode; and with tasks that run at once until they first wait, where Python (3.12) has them."""
+
+    async def all_of_them() -> None:
+        if kind == "eager tasks":
+            asyncio.get_running_loop().set_task_factory(getattr(asyncio, "eager_task_factory", None))
+        before = asyncio.all_tasks()
+        for seed in range(300):
+            await tell(random_plot(Random(seed), threads=seed % 10 == 0))
+        assert asyncio.all_tasks() == before
+
+    asyncio.run(all_of_them(), debug=kind == "debug")
 
 
 def test_the_model_by_hand():

@@ -1,0 +1,346 @@
+"""Planted bugs of the engine: the check against the model must catch every one of them."""
+
+import asyncio
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import pytest
+from strategies import random_plot, tell
+
+from daga_nb.core import machine as machine_module
+from daga_nb.core.machine import Machine
+from daga_nb.core.moves import Undo
+from daga_nb.core.plan import Plan
+from daga_nb.core.states import NodeState, RunState
+from daga_nb.engine import run as run_module
+from daga_nb.engine.calls import ActionCall
+from daga_nb.engine.driver import Driver
+from daga_nb.engine.faults import FaultPlan
+from daga_nb.engine.outcomes import Outcomes
+from daga_nb.engine.perform import Performer
+from daga_nb.errors import DagaError
+
+CASES = 400
+
+Mutant = Callable[[pytest.MonkeyPatch], None]
+
+MUTANTS: dict[str, Mutant] = {}
+
+
+def mutant(plant: Mutant) -> Mutant:
+    MUTANTS[plant.__name__] = plant
+    return plant
+
+
+def wrong_policy(patch: pytest.MonkeyPatch, **wrong: Any) -> None:
+    init = Machine.__init__
+
+    def make(self: Machine, plan: Plan, undo: Any, policy: Any) -> None:
+        init(self, plan, undo, policy._replace(**wrong))
+
+    patch.setattr(Machine, "__init__", make)
+
+
+def owes(patch: pytest.MonkeyPatch, wrong: Callable[[Machine, int, bool], bool]) -> None:
+    right = Machine._owes
+    patch.setattr(Machine, "_owes", lambda self, node: wrong(self, node, right(self, node)))
+
+
+@mutant
+def undo_forward(patch: pytest.MonkeyPatch) -> None:
+    def retreat(self: Machine) -> None:
+        left = [number for number, owed in enumerate(self._back_left) if owed]
+        if left:
+            self._back_front = left[0]
+            self._undoable = {node: None for node in self.plan.batches[left[0]] if node in self._owing}
+
+    patch.setattr(Machine, "_retreat", retreat)
+
+
+@mutant
+def undo_all_batches_at_once(patch: pytest.MonkeyPatch) -> None:
+    right = Machine._turn_back
+
+    def turn_back(self: Machine) -> None:
+        self._batch = False
+        right(self)
+        self._undoable = dict.fromkeys(sorted(self._owing))
+
+    patch.setattr(Machine, "_turn_back", turn_back)
+    patch.setattr(Machine, "_settle", lambda self, node: setattr(self, "_owed", self._owed - 1))
+
+
+@mutant
+def undo_before_the_successors_are_settled(patch: pytest.MonkeyPatch) -> None:
+    right = Machine._turn_back
+
+    def turn_back(self: Machine) -> None:
+        right(self)
+        if not self._batch:
+            self._back_left = [min(1, left) for left in self._back_left]
+
+    patch.setattr(Machine, "_turn_back", turn_back)
+
+
+@mutant
+def the_first_batch_is_not_undone(patch: pytest.MonkeyPatch) -> None:
+    owes(patch, lambda self, node, right: right and self.plan.batch_of[node] > 0)
+
+
+@mutant
+def the_siblings_of_a_failed_action_are_not_undone(patch: pytest.MonkeyPatch) -> None:
+    def wrong(self: Machine, node: int, right: bool) -> bool:
+        failed = {self.plan.batch_of[one] for one in self.failures}
+        return right and (node in self.failures or self.plan.batch_of[node] not in failed)
+
+    owes(patch, wrong)
+
+
+@mutant
+def the_failed_action_is_not_undone(patch: pytest.MonkeyPatch) -> None:
+    owes(patch, lambda self, node, right: right and self.states[node] is NodeState.SUCCEEDED)
+
+
+@mutant
+def the_failed_action_is_undone_by_the_textbook_too(patch: pytest.MonkeyPatch) -> None:
+    wrong_policy(patch, rollback_failed=True)
+
+
+@mutant
+def what_never_ran_is_undone(patch: pytest.MonkeyPatch) -> None:
+    moves = {
+        (NodeState.ABANDONED, NodeState.ROLLING_BACK),
+        (NodeState.ABANDONED, NodeState.KEPT),
+        (NodeState.ABANDONED, NodeState.ROLLED_BACK),
+    }
+    patch.setattr(machine_module, "NODE_TRANSITIONS", machine_module.NODE_TRANSITIONS | moves)
+    owes(patch, lambda self, node, right: right or self.states[node] is NodeState.PENDING)
+
+
+@mutant
+def every_rollback_is_called_twice(patch: pytest.MonkeyPatch) -> None:
+    right = Performer.undo
+
+    async def undo(self: Performer, node: int) -> Any:
+        await right(self, node)
+        return await right(self, node)
+
+    patch.setattr(Performer, "undo", undo)
+
+
+@mutant
+def a_rollback_that_fails_stops_the_others(patch: pytest.MonkeyPatch) -> None:
+    wrong_policy(patch, on_rollback_error="stop")
+
+
+@mutant
+def a_rollback_that_fails_does_not_stop_where_it_should(patch: pytest.MonkeyPatch) -> None:
+    wrong_policy(patch, on_rollback_error="continue")
+
+
+@mutant
+def a_rollback_that_fails_counts_as_done(patch: pytest.MonkeyPatch) -> None:
+    right = Outcomes.back
+
+    def back(self: Outcomes, *args: Any) -> Any:
+        right(self, *args)
+        return NodeState.ROLLED_BACK, ""
+
+    patch.setattr(Outcomes, "back", back)
+
+
+@mutant
+def kept_counts_as_clean(patch: pytest.MonkeyPatch) -> None:
+    right = Machine._clean
+
+    def clean(self: Machine) -> bool:
+        states = self.states
+        self.states = [NodeState.ROLLED_BACK if state is NodeState.KEPT else state for state in states]
+        found = right(self)
+        self.states = states
+        return found
+
+    patch.setattr(Machine, "_clean", clean)
+
+
+@mutant
+def a_failed_action_without_rollback_counts_as_clean(patch: pytest.MonkeyPatch) -> None:
+    dirty = {NodeState.KEPT, NodeState.ROLLBACK_FAILED, NodeState.SUCCEEDED}
+    patch.setattr(Machine, "_clean", lambda self: not dirty & set(self.states))
+
+
+@mutant
+def what_has_no_effect_is_kept(patch: pytest.MonkeyPatch) -> None:
+    def undo(self: ActionCall) -> Undo:
+        return Undo.MISSING if self.rollback is None else Undo.CALL
+
+    patch.setattr(ActionCall, "undo", property(undo))
+
+
+@mutant
+def others_start_after_a_failure(patch: pytest.MonkeyPatch) -> None:
+    class Unheeded(list[int]):
+        """Failures that nobody heeds while something could still start."""
+
+        machine: Machine
+
+        def __bool__(self) -> bool:
+            return len(self) > 0 and not (
+                self.machine._startable and self.machine.run_state is RunState.RUNNING
+            )
+
+    init = Machine.__init__
+
+    def make(self: Machine, *args: Any) -> None:
+        init(self, *args)
+        self.failures = Unheeded()
+        self.failures.machine = self
+
+    patch.setattr(Machine, "__init__", make)
+
+
+@mutant
+def an_action_does_not_wait_for_all_its_predecessors(patch: pytest.MonkeyPatch) -> None:
+    init = Machine.__init__
+
+    def make(self: Machine, *args: Any) -> None:
+        init(self, *args)
+        self._waiting = [min(1, before) for before in self._waiting]
+
+    patch.setattr(Machine, "__init__", make)
+    patch.setattr(Outcomes, "__init__", _results_that_may_be_missing(Outcomes.__init__))
+
+
+def _results_that_may_be_missing(init: Callable[..., None]) -> Callable[..., None]:
+    class Missing(dict[int, Any]):
+        def __missing__(self, node: int) -> None:
+            return None
+
+    def make(self: Outcomes, plan: Plan) -> None:
+        init(self, plan)
+        self.results = Missing()
+
+    return make
+
+
+@mutant
+def a_batch_does_not_wait_for_the_one_before(patch: pytest.MonkeyPatch) -> None:
+    wrong_policy(patch, schedule="eager")
+
+
+@mutant
+def a_failure_takes_its_siblings_along(patch: pytest.MonkeyPatch) -> None:
+    right = Driver._settle
+
+    def settle(self: Driver, node: int, outcome: Any) -> None:
+        right(self, node, outcome)
+        if outcome.error is not None:
+            for task in self._tasks.values():
+                task.cancel()
+
+    patch.setattr(Driver, "_settle", settle)
+
+
+@mutant
+def max_parallel_is_forgotten(patch: pytest.MonkeyPatch) -> None:
+    init = Driver.__init__
+
+    def make(self: Driver, *args: Any, **options: Any) -> None:
+        init(self, *args, **options)
+        self._max_parallel = None
+
+    patch.setattr(Driver, "__init__", make)
+
+
+@mutant
+def an_abort_is_forgotten(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Driver, "close", lambda self, reason: None)
+
+
+@mutant
+def the_results_come_in_another_order(patch: pytest.MonkeyPatch) -> None:
+    right = Plan.compile.__func__  # type: ignore[attr-defined]
+
+    def compile(cls: type[Plan], graph: Any, name_of: Any) -> Plan:
+        plan = right(cls, graph, name_of)
+        before = tuple(tuple(sorted(some)) for some in plan.predecessors)
+        return Plan(plan.names, before, plan.successors, plan.batches, plan.batch_of, plan.nodes)
+
+    patch.setattr(Plan, "compile", classmethod(compile))
+
+
+@mutant
+def a_rollback_is_handed_the_result_of_another(patch: pytest.MonkeyPatch) -> None:
+    right = Performer._extra
+
+    def extra(self: Performer, node: int, name: str, outcome: Any) -> Any:
+        return right(self, min(node, 1) if name == "result" else node, name, outcome)
+
+    patch.setattr(Performer, "_extra", extra)
+
+
+@mutant
+def a_rollback_is_handed_the_last_error_instead_of_the_first(patch: pytest.MonkeyPatch) -> None:
+    right = Outcomes.find_cause
+    patch.setattr(Outcomes, "find_cause", lambda self, failures: right(self, [*failures][::-1]))
+
+
+@mutant
+def a_fault_before_the_effect_strikes_after_it(patch: pytest.MonkeyPatch) -> None:
+    right = FaultPlan.find
+
+    def find(self: FaultPlan, node: int, where: Any) -> Any:
+        if where == "rollback":
+            return right(self, node, where)
+        return None if where == "before" else right(self, node, "before") or right(self, node, "after")
+
+    patch.setattr(FaultPlan, "find", find)
+
+
+@mutant
+def errors_stand_in_the_order_of_failing(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(run_module, "sorted", list, raising=False)
+
+
+@mutant
+def an_event_is_written_twice(patch: pytest.MonkeyPatch) -> None:
+    right = Machine.apply
+
+    def apply(self: Machine, event: Any) -> None:
+        right(self, event)
+        if event.state is NodeState.ROLLED_BACK:
+            self.events.append(event._replace(seq=event.seq + 1))
+
+    patch.setattr(Machine, "apply", apply)
+
+
+def caught() -> str:
+    """Play seeded plots until the check finds one wrong, and give what it says; empty if it finds none."""
+
+    async def wrong(number: int) -> str:
+        try:
+            async with asyncio.timeout(3):
+                await tell(random_plot(Random(number), threads=False, faults=0.8))
+        except (AssertionError, DagaError, TimeoutError) as error:
+            said = str(error).splitlines()
+            return f"plot {number}: {type(error).__name__}: {said[0] if said else ''}"
+        return ""
+
+    return next(filter(None, (asyncio.run(wrong(number)) for number in range(CASES))), "")
+
+
+def test_without_a_bug_nothing_is_caught():
+    assert caught() == ""
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_planted_bug_is_caught(name: str, monkeypatch: pytest.MonkeyPatch):
+    MUTANTS[name](monkeypatch)
+    found = caught()
+    print(f"{name}: caught by {found}")
+    assert found, f"{name} went through {CASES} plots"
+
+
+def test_there_are_enough_of_them():
+    assert len(MUTANTS) >= 12
