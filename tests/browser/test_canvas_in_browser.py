@@ -94,6 +94,19 @@ def test_the_keys_work_the_lab_and_insert_no_cells(notebook):
     assert notebook.evaluate("document.activeElement.classList.contains('jp-Cell')")
 
 
+def test_a_failure_is_planted_by_the_handle_on_the_node_itself(notebook):
+    open_lab(notebook)
+    page = notebook.page
+    notebook.node(3).hover()
+    page.click(".dnb-node[data-node='3'] .dnb-handle")
+    page.wait_for_selector(".dnb-node[data-node='3'] .dnb-fault[data-place=before].dnb-shown")
+    page.click(".dnb-node[data-node='3'] .dnb-fault[data-place=before]")
+    page.wait_for_selector(".dnb-node[data-node='3'] .dnb-fault[data-place=after].dnb-shown")
+    page.wait_for_selector(".dnb-toggle[data-place=after][aria-pressed=true]")
+    notebook.press("run")
+    notebook.wait("states(0)[0] === 'rolled-back'")
+
+
 def test_the_wheel_scrolls_the_page_unless_the_graph_has_the_focus(notebook):
     open_lab(notebook)
     page = notebook.page
@@ -186,3 +199,20 @@ def test_200_nodes_are_usable(notebook):
     notebook.wait("states(0).every(state => state === 'succeeded')")
     notebook.press("rollback")
     notebook.wait("states(0).every(state => state === 'rolled-back')")
+
+
+def test_it_stands_in_boxes_and_tabs_as_other_widgets_do(notebook):
+    show = "run = flow.start()\nTab([HTML('first'), VBox([canvas(run), canvas(run, direction='TB')])])"
+    notebook.show(TRIP + "from ipywidgets import HTML, Tab, VBox", show)
+    page = notebook.page
+    page.locator(".jupyter-widget-tab .lm-TabBar-tab").nth(1).click()
+    page.wait_for_function("document.querySelectorAll('.dnb-canvas[data-line=live]').length === 2")
+    notebook.wait("[...graphs].every(graph => graph.dataset.distance && graph.clientHeight > 200)")
+    inside = """nodes(0).every(node => {
+        const [card, frame] = [node, graphs[0]].map(element => element.getBoundingClientRect());
+        return card.left >= frame.left - 1 && card.right <= frame.right + 1;
+    })"""
+    notebook.wait(inside)
+    notebook.run_cell("await run.step(); None")
+    for view in (0, 1):
+        notebook.wait_for_states(DONE, *[PENDING] * 5, view=view)

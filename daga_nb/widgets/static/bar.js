@@ -101,8 +101,9 @@ class Bar {
     const total = this.face.names.length;
     const idle = this.face.looks[0].key;
     let done = 0;
+    const busy = (/** @type {number[]} */ [state]) => Number(this.face.looks[state].busy);
     this.progress.replaceChildren(
-      ...head.counts.flatMap((/** @type {number[]} */ [state, count]) => {
+      ...[...head.counts].sort((one, other) => busy(one) - busy(other)).flatMap((/** @type {number[]} */ [state, count]) => {
         const key = this.face.looks[state].key;
         if (key === idle) return [];
         done += count;

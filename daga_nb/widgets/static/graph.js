@@ -2,6 +2,7 @@
 // The graph: bands, edges, cards. Drawn once from the layout; a change of state only changes attributes.
 
 const FLASHES = 40;
+const MANY = 400;
 
 class Graph {
   /**
@@ -38,6 +39,8 @@ class Graph {
       this.touching[head].push(index);
       return { tail, head, element: edgeOf(points) };
     });
+    // So many moving parts would only be slow: states are then shown without motion.
+    this.frame.classList.toggle("dnb-many", layout.boxes.length > MANY);
     const options = { breakable: this.breakable, size: nameSize(this.face, layout.boxes) };
     this.cards = layout.boxes.map(
       (/** @type {number[]} */ box, /** @type {number} */ number) => new NodeCard(this.face, number, box, options),
@@ -70,7 +73,7 @@ class Graph {
       this.touching[number].forEach((index) => touched.add(index));
     }
     touched.forEach((index) => this.paintEdge(index));
-    if (moved.length <= FLASHES && !calm()) moved.forEach((card) => card.flash());
+    if (moved.length <= FLASHES && this.cards.length <= MANY && !calm()) moved.forEach((card) => card.flash());
   }
 
   /** @param {number} index */
@@ -101,6 +104,7 @@ class Graph {
     this.cards[this.selected]?.element.setAttribute("aria-pressed", "false");
     this.selected = number;
     const card = this.cards[number];
+    card?.offer();
     card?.element.classList.add("dnb-selected");
     card?.element.setAttribute("aria-pressed", "true");
   }

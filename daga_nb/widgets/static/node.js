@@ -50,16 +50,11 @@ class NodeCard {
     });
     this.word = svg("text", { class: "dnb-word", x: GLYPH_COLUMN * unit, y: center + 11 * unit, "font-size": WORD_SIZE });
     this.room = room;
-    this.failed = svg(
-      "g",
-      { class: "dnb-failed", transform: `translate(2 ${height - 1})` },
-      svg("circle", { r: 9 }),
-      svg("text", { "font-size": 12, text: face.failed_glyph }),
-      svg("title", { text: "it failed" }),
-    );
-    this.faults = face.places.map((/** @type {string} */ place, /** @type {number} */ index) =>
-      faultBadge(face, place, index, width, height),
-    );
+    /** @type {any} */
+    this.failed = null;
+    /** @type {any[]} */
+    this.faults = face.places.map(() => null);
+    this.breakable = breakable;
     this.title = svg("title");
     this.element = svg(
       "g",
@@ -75,9 +70,6 @@ class NodeCard {
       this.name,
       this.large,
       this.word,
-      this.failed,
-      ...(breakable ? [handleOf(face, width)] : []),
-      ...this.faults,
     );
   }
 
@@ -100,21 +92,43 @@ class NodeCard {
       this.word.textContent = words;
       this.word.setAttribute("font-size", Math.min(WORD_SIZE, (WORD_SIZE * this.room) / wide).toFixed(1));
     }
-    if (!known || this.mark[2] !== faults) {
-      this.element.classList.toggle("dnb-broken", faults > 0);
-      this.faults.forEach((/** @type {Element} */ badge, /** @type {number} */ index) =>
-        badge.classList.toggle("dnb-shown", Boolean(faults & (1 << index))),
-      );
-    }
-    if (!known || this.mark[3] !== failed) {
-      this.failed.classList.toggle("dnb-shown", Boolean(failed));
-      this.element.classList.toggle("dnb-did-fail", Boolean(failed));
-    }
+    if (this.mark[2] !== faults) this.showFaults(faults);
+    if (this.mark[3] !== failed) this.showFailed(Boolean(failed));
     this.mark = mark;
     const label = this.label();
     this.title.textContent = label;
     this.element.setAttribute("aria-label", label);
     return known && changed;
+  }
+
+  /** @param {number} faults as bits, one for each place */
+  showFaults(faults) {
+    this.element.classList.toggle("dnb-broken", faults > 0);
+    this.face.places.forEach((/** @type {string} */ place, /** @type {number} */ index) => {
+      const planted = Boolean(faults & (1 << index));
+      if (planted && !this.faults[index]) {
+        this.faults[index] = faultBadge(this.face, place, index, this.width, this.height);
+        this.element.append(this.faults[index]);
+      }
+      this.faults[index]?.classList.toggle("dnb-shown", planted);
+    });
+  }
+
+  /** @param {boolean} failed */
+  showFailed(failed) {
+    this.element.classList.toggle("dnb-did-fail", failed);
+    if (failed && !this.failed) {
+      this.failed = failedBadge(this.face, this.height);
+      this.element.append(this.failed);
+    }
+    this.failed?.classList.toggle("dnb-shown", failed);
+  }
+
+  /** Offer the handle that plants a failure; made only when someone comes near. */
+  offer() {
+    if (!this.breakable || this.handle) return;
+    this.handle = handleOf(this.face, this.width);
+    this.element.append(this.handle);
   }
 
   /** The node in words: "payment, rolled back, batch 3, failed first". */
@@ -131,10 +145,7 @@ class NodeCard {
 
   /** Catch the eye for a moment: this is what just happened. */
   flash() {
-    this.halo.animate([{ opacity: 0.9, strokeWidth: "3px" }, { opacity: 0, strokeWidth: "14px" }], {
-      duration: 900,
-      easing: "ease-out",
-    });
+    this.halo.animate([{ opacity: 0.9 }, { opacity: 0 }], { duration: 900, easing: "ease-out" });
   }
 }
 
@@ -150,6 +161,25 @@ function nameSize(face, boxes) {
     size = Math.min(size, (LARGEST_NAME * (box[2] - BESIDE_NAME)) / wide);
   });
   return Math.max(size, SMALLEST_NAME);
+}
+
+/**
+ * The mark that stays on an action that failed, also after its rollback.
+ * @param {any} face
+ * @param {number} height
+ */
+function failedBadge(face, height) {
+  return svg(
+    "g",
+    { class: "dnb-failed", transform: `translate(2 ${height - 1})` },
+    svg("title", { text: "it failed" }),
+    svg(
+      "g",
+      { class: "dnb-pin" },
+      svg("circle", { r: 9 }),
+      svg("text", { "font-size": 12, text: face.failed_glyph }),
+    ),
+  );
 }
 
 /**
@@ -169,10 +199,14 @@ function faultBadge(face, place, index, width, height) {
   return svg(
     "g",
     { class: "dnb-fault", "data-place": place, transform: `translate(${x} ${y})` },
-    svg("rect", { width: room, height: 17, rx: 8.5 }),
-    svg("text", { class: "dnb-bolt", x: 10, y: 9, "font-size": 11, text: face.fault_glyph }),
-    svg("text", { class: "dnb-pill", x: 18, y: 9, "font-size": 10.5, text: words }),
     svg("title", { text: `failure planted ${face.place_words[index]}` }),
+    svg(
+      "g",
+      { class: "dnb-pin" },
+      svg("rect", { width: room, height: 17, rx: 8.5 }),
+      svg("text", { class: "dnb-bolt", x: 10, y: 9, "font-size": 11, text: face.fault_glyph }),
+      svg("text", { class: "dnb-pill", x: 18, y: 9, "font-size": 10.5, text: words }),
+    ),
   );
 }
 

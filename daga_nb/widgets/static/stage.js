@@ -1,7 +1,8 @@
 // @ts-check
 // The graph on its stage: camera, selection, legend. The canvas is this alone; the lab builds around it.
 
-const LOWEST = 250;
+const LOWEST = 210;
+const LOWEST_IN_LAB = 340;
 const HIGHEST = 470;
 const FOLLOW_BELOW = 0.2;
 
@@ -19,6 +20,7 @@ class Stage {
     this.element = html("div", { class: "dnb-stage" }, this.graph.frame);
     this.legend = html("div", { class: "dnb-under" }, legendOf(this.face.looks), zoomButtons(this.camera));
     this.graph.frame.addEventListener("click", (/** @type {MouseEvent} */ event) => this.click(event));
+    this.graph.frame.addEventListener("pointerover", (/** @type {PointerEvent} */ event) => this.over(event));
     this.sizes = new ResizeObserver(() => this.size());
     this.sizes.observe(this.element);
     this.arrange = () => this.lay();
@@ -51,7 +53,7 @@ class Stage {
     const width = this.element.clientWidth;
     if (!layout || !width) return;
     const scale = Math.min((width - 10) / layout.width, 1.35);
-    const lowest = this.asked.plant ? LOWEST + 90 : LOWEST;
+    const lowest = this.asked.plant ? LOWEST_IN_LAB : LOWEST;
     const wished = Math.min(HIGHEST, Math.max(lowest, layout.height * scale + 10));
     const height = `${Math.round(this.model.get("height") ?? wished)}px`;
     if (this.graph.frame.style.height !== height) this.graph.frame.style.height = height;
@@ -82,12 +84,21 @@ class Stage {
     if (band && this.camera.fitting && this.camera.whole < FOLLOW_BELOW) this.camera.visit(band);
   }
 
+  /** @param {Event} event */
+  nodeOf(event) {
+    const node = /** @type {Element} */ (event.target).closest(".dnb-node");
+    return node instanceof SVGElement ? Number(node.dataset.node) : -1;
+  }
+
+  /** @param {PointerEvent} event */
+  over(event) {
+    this.graph.cards[this.nodeOf(event)]?.offer();
+  }
+
   /** @param {MouseEvent} event */
   click(event) {
-    if (this.camera.moved) return;
-    const node = /** @type {Element} */ (event.target).closest(".dnb-node");
-    if (!(node instanceof SVGElement)) return;
-    const number = Number(node.dataset.node);
+    const number = this.nodeOf(event);
+    if (this.camera.moved || number < 0) return;
     this.select(number);
     if (/** @type {Element} */ (event.target).closest(".dnb-handle, .dnb-fault")) this.asked.plant?.(number);
   }
