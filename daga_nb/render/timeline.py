@@ -75,7 +75,8 @@ def timeline(run: Any) -> Timeline:
 class _Chart:
     """Rows in plan order, from top to bottom; time from left to right."""
 
-    PLOT = 720.0  # pixels of width for the time
+    PAGE = 940.0  # pixels of width that a page has: the time gets what the names leave, within limits
+    PLOT = (480.0, 720.0)
     MARKS = 44.0  # room for what is said about the failure and the turn
 
     def __init__(self, story: Story, figure: Timeline) -> None:
@@ -88,7 +89,9 @@ class _Chart:
         remark = f"{seconds(story.end)} of run time" if story.bars else ""
         heading = Heading(story.name, story.run_state, remark)
         self.left = SIDE + 12 + widest + 34
-        self.right = self.left + self.PLOT
+        least, most = self.PLOT
+        self.plot = min(most, max(least, self.PAGE - 92 - self.left))
+        self.right = self.left + self.plot
         width = max(self.right + 92, heading.width)
         legend = Legend(self._legend_words(), width)
         self.top = heading.height + (self.MARKS if story.failures or story.turn is not None else 10.0)
@@ -106,7 +109,7 @@ class _Chart:
     def _time_axes(self) -> Axes:
         sheet, story = self.sheet, self.story
         left, bottom = self.left / sheet.width, 1 - self.bottom / sheet.height
-        size = (self.PLOT / sheet.width, (self.bottom - self.top) / sheet.height)
+        size = (self.plot / sheet.width, (self.bottom - self.top) / sheet.height)
         axes = sheet.figure.add_axes((left, bottom, *size), label="time")
         axes.set_zorder(2)
         axes.patch.set_visible(False)
@@ -145,7 +148,7 @@ class _Chart:
     def _bar(self, bar: Bar) -> None:
         look = LOOKS[bar.state]
         fill = LOOKS[_N.ROLLING_BACK].light.fill if bar.state is _N.ROLLED_BACK else look.light.fill
-        least = 4 / self.PLOT * self.span * 1.06
+        least = 4 / self.plot * self.span * 1.06
         high = 0.62
         self.axes.add_patch(
             Rectangle(
@@ -163,7 +166,7 @@ class _Chart:
 
     def _inside(self, bar: Bar, look: Look) -> None:
         """Write glyph and duration into a bar, as far as there is room."""
-        size, words, pixel = min(self.size, 12.0), seconds(bar.end - bar.start), self.span * 1.06 / self.PLOT
+        size, words, pixel = min(self.size, 12.0), seconds(bar.end - bar.start), self.span * 1.06 / self.plot
         wide, need = (bar.end - bar.start) / pixel, size + 6 + width_of(words, size - 1.5)
         middle = (bar.start + bar.end) / 2
         if self.row >= 22 and wide > need + 12:
@@ -219,7 +222,7 @@ class _Chart:
         row: int | None = None,
     ) -> None:
         """Draw a line at a time, down to a row, with words above the rows on the side where there is room."""
-        x = self.left + at / (self.span * 1.06) * self.PLOT
+        x = self.left + at / (self.span * 1.06) * self.plot
         y = self.top - self.MARKS + below - 4
         top = -0.5 - (self.top - y) / self.row
         low = len(self.story.plan) - 0.5 if row is None else row
