@@ -10,7 +10,6 @@ import traitlets
 from daga_nb.engine.run import FlowRun
 from daga_nb.errors import describe
 from daga_nb.render.dot import layout
-from daga_nb.render.picture import picture_of_run
 from daga_nb.widgets.bundle import module, style
 from daga_nb.widgets.commands import Command, parse
 from daga_nb.widgets.feed import Feed
@@ -78,6 +77,9 @@ class GraphWidget(anywidget.AnyWidget):
         super().close()
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        # Here, not above: it loads matplotlib, which only a display needs.
+        from daga_nb.render.picture import picture_of_run
+
         view = super()._repr_mimebundle_(**kwargs)
         data, metadata = view if isinstance(view, tuple) else (view or {}, {})
         direction: Literal["LR", "TB"] = "TB" if self.direction == "TB" else "LR"
