@@ -80,7 +80,9 @@ def test_stepping_batch_by_batch_tells_the_same_story():
     def check(plot: Plot) -> None:
         free, stepped, events = on_a_loop(both(plot))
         assert timeless(events) == timeless(stepped.events)
-        if not plot.saga.eager:
+        # Elsewhere it is a matter of single turns of the loop who ends first and whom that lets start.
+        if not plot.saga.eager and plot.max_parallel != 2:
+            seen["the same"] += 1
             assert timeless(stepped.events) == timeless(free.events)
         seen["plots"] += 1
 
@@ -109,6 +111,7 @@ def test_stepping_batch_by_batch_tells_the_same_story():
 
     check()
     assert seen["plots"] >= 400
+    assert seen["the same"] >= 150
 
 
 def test_stepping_action_by_action_in_any_order_ends_as_the_model_says():
