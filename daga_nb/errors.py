@@ -24,6 +24,7 @@ __all__ = [
     "RunBusy",
     "StepError",
     "StoryError",
+    "UnknownAction",
 ]
 
 
@@ -63,6 +64,10 @@ class FaultError(DagaError, ValueError):
 
 class StepError(DagaError, ValueError):
     """A step that is not possible now; the message says what the action waits for."""
+
+
+class UnknownAction(FaultError, StepError, LookupError):
+    """The flow has no action of that name; the message names the nearest ones."""
 
 
 class RunBusy(DagaError, RuntimeError):

@@ -229,12 +229,11 @@ def test_a_fault_may_be_something_that_is_no_exception(done, where):
         assert isinstance(failed.value.exceptions[0].__cause__, asyncio.CancelledError)
 
 
-def test_a_class_that_cannot_be_made_without_arguments_fails_all_the_same(done):
-    run = flow_of(done, nodes="a").start(faults=[Fault.raising(UnicodeDecodeError, at="a")])
-    with pytest.raises(DagaFlowError) as failed:
-        play(run.finish())
-    assert isinstance(failed.value.exceptions[0], TypeError)
-    assert done == ["undo a"]
+def test_a_class_that_cannot_be_made_without_arguments_is_refused():
+    with pytest.raises(
+        FaultError, match=r"UnicodeDecodeError cannot be made without arguments .* give an instance"
+    ):
+        Fault.raising(UnicodeDecodeError, at="a")
 
 
 def test_a_fault_belongs_to_its_run(done):

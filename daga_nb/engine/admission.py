@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Coroutine, Sequence
+from typing import Any, Protocol
 
 from daga_nb.core.moves import Ready
 
@@ -22,8 +22,8 @@ class Stepper(Protocol):
     @property
     def dwell(self) -> float: ...  # noqa: D102
 
-    async def admit(self, ready: Ready) -> Sequence[int]:
-        """Give the nodes of `ready` that may start now; none to hold."""
+    def admit(self, ready: Ready) -> Coroutine[Any, Any, Sequence[int]]:
+        """Give the nodes of `ready` that may start now; none to hold. Cancelled if the run turns back."""
         ...
 
 

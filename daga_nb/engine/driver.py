@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from functools import partial
 from logging import getLogger
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from daga_nb.core.events import Event
 from daga_nb.core.machine import Machine
@@ -14,6 +14,7 @@ from daga_nb.core.moves import Policy, Ready, Undo
 from daga_nb.core.plan import Plan
 from daga_nb.core.states import NodeState, RunState
 from daga_nb.engine.admission import FREE, HOLD, Stepper
+from daga_nb.engine.bell import Bell
 from daga_nb.engine.calls import ActionCall
 from daga_nb.engine.faults import Fault, FaultPlan
 from daga_nb.engine.outcomes import Outcome, Outcomes
@@ -25,12 +26,20 @@ __all__ = ["Driver"]
 
 log = getLogger(__name__)
 
+T = TypeVar("T")
+
 # How long after its deadline a call that swallows its cancellation is still waited for.
 _GRACE = 1.0
 
 _CAN_TURN_BACK = (RunState.READY, RunState.RUNNING, RunState.SUCCEEDED)
 
-_BUSY = "this run is being driven already: await that call, or hold it, first"
+
+class _Shown(NamedTuple):
+    """What is shown as under way and still to be called, and whether others needed no call."""
+
+    calls: Sequence[int]
+    carry_out: Callable[[int], Coroutine[Any, Any, None]]
+    settled: bool
 
 
 class Driver:
@@ -71,8 +80,8 @@ class Driver:
         self._patience = rollback_timeout
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._overdue: set[int] = set()
-        self._waiter: asyncio.Future[None] | None = None
-        self._rest: asyncio.Future[None] | None = None
+        self._bell = Bell()
+        self._rest = asyncio.Event()
         self._broken: BaseException | None = None
 
     # ---------------------------------------------------------------- the loop
@@ -89,6 +98,7 @@ class Driver:
         """
         self.check_free()
         self.driving = True
+        self._rest = asyncio.Event()
         first = len(self.machine.events)
         self.recorder.switch_on()
         cancelled: asyncio.CancelledError | None = None
@@ -110,9 +120,7 @@ class Driver:
         finally:
             self.driving = False
             self.recorder.switch_off()
-            if self._rest is not None and not self._rest.done():
-                self._rest.set_result(None)
-            self._rest = None
+            self._rest.set()
             if self.machine.run_state.ended:
                 self.performer.threads.close()
         if self._broken is not None:
@@ -135,14 +143,20 @@ class Driver:
             If a call is driving now.
         """
         if self.driving:
-            raise RunBusy(_BUSY)
+            raise RunBusy("this run is being driven already: await that call, or hold it, first")
 
     async def at_rest(self) -> None:
-        """Wait until nobody drives."""
+        """Wait until nobody drives.
+
+        Raises
+        ------
+        RunBusy
+            If an action of this very run asks.
+        """
+        if self.driving and asyncio.current_task() in self._tasks.values():
+            raise RunBusy("an action cannot wait for its own run: it would wait for itself")
         while self.driving:
-            if self._rest is None:
-                self._rest = asyncio.get_running_loop().create_future()
-            await asyncio.shield(self._rest)
+            await self._rest.wait()
 
     async def _turn(self, stepper: Stepper) -> bool:
         """Make one turn of the loop; False when there is nothing left to do or to wait for."""
@@ -154,96 +168,102 @@ class Driver:
             self.recorder.record(change.node, change.state, change.reason)
         if machine.run_state.ended and not self.closing:
             return False
-        going = opened = False
         limit = None if self._max_parallel is None else self._max_parallel - machine.running
         if (limit is None or limit > 0) and (machine.run_state is RunState.ROLLING_BACK or not self.closing):
             # A stepper is asked about all that is ready: what it waits for may stand behind the limit.
             ready = machine.ready(limit if stepper is FREE else None)
-            if ready.nodes:
-                going, opened = await self._admit(stepper, ready, limit)
-        if opened:
-            return True  # what came after them may start too, before anything is waited for
+            nodes = ready.nodes
+            if nodes and stepper is not FREE:
+                nodes = await self._ask(stepper, ready, limit)
+            # While the stepper thought, a cancel or an abort may have come.
+            if nodes and not (self.closing and ready.direction == "forward"):
+                if stepper is FREE:
+                    through = self._begin(self._show(nodes))
+                else:
+                    through = await self._start(nodes, stepper)
+                if through:
+                    return True  # what comes after those that are through may start too
         if self._tasks:
-            await self._wait()
+            await self._bell.wait()
             return self._broken is None
-        return going or bool(machine.due(self.closing))
+        return bool(self.closing) or bool(machine.due(self.closing))
 
-    async def _admit(self, stepper: Stepper, ready: Ready, limit: int | None) -> tuple[bool, bool]:
-        """Start what the stepper lets go; give whether the loop goes on, and whether some are through."""
-        if stepper is FREE:
-            admitted: Sequence[int] = ready.nodes
-        else:
-            with self.recorder.held():
-                admitted = await stepper.admit(ready)
-            if not set(admitted) <= set(ready.nodes):
-                raise StepError(f"the stepper admitted {list(admitted)}, and ready are {list(ready.nodes)}")
-            # While it thought, what ran may have failed.
-            now = set(self.machine.ready().nodes)
-            admitted = [node for node in dict.fromkeys(admitted) if node in now][:limit]
-        # While the stepper thought, a cancel or an abort may have come.
-        if not admitted or (self.closing and ready.direction == "forward"):
-            return bool(self.closing), False
-        if self.machine.run_state is RunState.READY:
-            self.recorder.record(None, RunState.RUNNING)
-        if ready.direction == "forward":
-            return True, await self._start(admitted, NodeState.RUNNING, self._do, stepper)
-        to_call = []
-        for node in admitted:
-            undo = self.machine.undo[node]
-            if undo is Undo.CALL:
-                to_call.append(node)
-            elif undo is Undo.NOTHING:
-                self.recorder.record(node, NodeState.ROLLED_BACK, "no effect")
-            else:
-                self.recorder.record(node, NodeState.KEPT, "no rollback")
-        through = await self._start(to_call, NodeState.ROLLING_BACK, self._undo, stepper)
-        return True, through or len(to_call) < len(admitted)
+    async def _ask(self, stepper: Stepper, ready: Ready, limit: int | None) -> tuple[int, ...]:
+        """Give what the stepper lets go, and what may still go by then."""
+        with self.recorder.held():
+            admitted = await self._unless_turned(stepper.admit(ready)) or ()
+        if not set(admitted) <= set(ready.nodes):
+            raise StepError(f"the stepper admitted {list(admitted)}, and ready are {list(ready.nodes)}")
+        now = set(self.machine.ready().nodes)  # while it thought, what ran may have failed
+        return tuple(node for node in dict.fromkeys(admitted) if node in now)[:limit]
 
-    async def _start(
-        self,
-        nodes: Sequence[int],
-        state: NodeState,
-        carry_out: Callable[[int], Coroutine[Any, Any, None]],
-        stepper: Stepper,
-    ) -> bool:
+    async def _start(self, nodes: tuple[int, ...], stepper: Stepper) -> bool:
+        """Show `nodes` as running for a while, then call them."""
         held = self.recorder.held()
-        through = False
-        for node in nodes:
-            self.recorder.record(node, state)
+        shown = self._show(nodes)
         try:
-            if stepper is not FREE and stepper.dwell and nodes:
+            if stepper.dwell and shown.calls:
                 with held:
-                    await asyncio.sleep(stepper.dwell)
+                    await self._unless_turned(asyncio.sleep(stepper.dwell))
         finally:
             # Shown as running, so they must be carried through, whatever came meanwhile.
-            for node in nodes:
-                through = self._begin(node, carry_out) or through
+            through = self._begin(shown)
         return through
 
-    def _begin(self, node: int, carry_out: Callable[[int], Coroutine[Any, Any, None]]) -> bool:
+    async def _unless_turned(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """Await what the stepper wants; None as soon as a cancel or an abort comes."""
+        task = asyncio.ensure_future(work)
+        task.add_done_callback(lambda _: self._bell.ring())
+        try:
+            while not (task.done() or self.closing or self.cancelled):
+                await self._bell.wait()
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task})
+        return None if self.closing or self.cancelled else task.result()
+
+    def _show(self, nodes: tuple[int, ...]) -> _Shown:
+        """Record that `nodes` are under way; settle those that need no call."""
+        machine, record = self.machine, self.recorder.record
+        if machine.run_state is RunState.READY:
+            record(None, RunState.RUNNING)
+        if machine.run_state is RunState.RUNNING:
+            for node in nodes:
+                record(node, NodeState.RUNNING)
+            return _Shown(nodes, self._do, False)
+        calls = []
+        for node in nodes:
+            undo = machine.undo[node]
+            if undo is Undo.CALL:
+                calls.append(node)
+                record(node, NodeState.ROLLING_BACK)
+            elif undo is Undo.NOTHING:
+                record(node, NodeState.ROLLED_BACK, "no effect")
+            else:
+                record(node, NodeState.KEPT, "no rollback")
+        return _Shown(calls, self._undo, len(calls) < len(nodes))
+
+    def _begin(self, shown: _Shown) -> bool:
+        """Make the tasks; give whether some are through already."""
+        through = shown.settled
+        for node in shown.calls:
+            through = self._call(node, shown.carry_out) or through
+        return through
+
+    def _call(self, node: int, carry_out: Callable[[int], Coroutine[Any, Any, None]]) -> bool:
         task = asyncio.get_running_loop().create_task(carry_out(node))
         if not task.done():  # an eager task may have run through by now
             self._tasks[node] = task
         task.add_done_callback(partial(self._done, node))
         return task.done()
 
-    async def _wait(self) -> None:
-        self._waiter = asyncio.get_running_loop().create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
     def _done(self, node: int, task: asyncio.Task[None]) -> None:
         if not task.cancelled():
             task.exception()  # `_broken` has it
         elif self._tasks.get(node) is task:  # before its first step, so that nothing of it has run
             if self.machine.states[node] is NodeState.ROLLING_BACK:
-                self._begin(node, self._undo)  # a rollback is shielded
+                self._call(node, self._undo)  # a rollback is shielded
             else:
                 never = asyncio.CancelledError("cancelled before it was called")
                 self._settle(node, Outcome(None, never, None, 0.0))
@@ -265,7 +285,7 @@ class Driver:
     def _settle(self, node: int, outcome: Outcome) -> None:
         if self.machine.states[node] is NodeState.RUNNING:  # and not given up meanwhile
             self._tasks.pop(node, None)
-            self._wake()
+            self._bell.ring()
             self.recorder.record(node, *self.outcomes.forward(node, outcome))
 
     async def _undo(self, node: int) -> None:
@@ -281,7 +301,7 @@ class Driver:
     def _settle_back(self, node: int, outcome: Outcome) -> None:
         if self.machine.states[node] is NodeState.ROLLING_BACK:  # and not given up meanwhile
             self._tasks.pop(node, None)
-            self._wake()
+            self._bell.ring()
             deadline = self._deadlines[node] if node in self._overdue else None
             self.recorder.record(node, *self.outcomes.back(node, outcome, deadline))
 
@@ -291,7 +311,7 @@ class Driver:
         """Let nothing more start forward, and roll back once what runs is through."""
         if not self.closing and self.machine.run_state in _CAN_TURN_BACK:
             self.closing = reason
-        self._wake()
+        self._bell.ring()
 
     def cancel(self) -> None:
         """Stop what can be stopped, and roll back. Cancelling again changes nothing."""
@@ -324,6 +344,6 @@ class Driver:
             del self._tasks[node]
             self.outcomes.lost.add(node)
             self.recorder.record(node, NodeState.UNKNOWN, "it does not end, although it was cancelled")
-            self._wake()
+            self._bell.ring()
         else:
             self._settle_back(node, Outcome(None, asyncio.CancelledError(), None, self._deadlines[node]))

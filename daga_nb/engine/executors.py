@@ -22,8 +22,9 @@ class Threads:
     __slots__ = ("_pool", "_size")
 
     def __init__(self, size: int | None) -> None:
-        # Never few: a thread that does not end would hold up the rollbacks of others.
-        self._size = max(size or 0, 64)
+        # Never few: an action that waits for a thread would begin after another has failed, and a thread
+        # that does not end would hold up the rollbacks of others.
+        self._size = 1000 if size is None else max(size, 64)
         self._pool: concurrent.futures.ThreadPoolExecutor | None = None
 
     def submit(

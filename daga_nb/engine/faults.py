@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 from daga_nb.core.moves import Undo
 from daga_nb.core.plan import Plan
-from daga_nb.errors import FaultError
+from daga_nb.errors import FaultError, UnknownAction, describe
 
 __all__ = ["Fault", "FaultPlan", "Where", "find_node"]
 
@@ -59,6 +59,14 @@ class Fault:
         kind = self.error if isinstance(self.error, type) else type(self.error)
         if not issubclass(kind, BaseException):
             raise FaultError(f"a fault raises an exception, and {self.error!r} is none")
+        if isinstance(self.error, type):
+            try:
+                self.error()
+            except Exception as refused:
+                raise FaultError(
+                    f"{self.error.__name__} cannot be made without arguments ({describe(refused)}): "
+                    "give an instance"
+                ) from None
         if self.where not in get_args(Where):
             raise FaultError(
                 f"where={self.where!r}: a fault is 'before' or 'after' the effect, or in the 'rollback'"
@@ -87,18 +95,20 @@ def find_node(plan: Plan, at: Any) -> int:
 
     Raises
     ------
-    FaultError
+    UnknownAction
         If there is no such action; the message names the nearest ones.
     """
     if isinstance(at, str):
         if at in plan.ids:
             return plan.ids[at]
         near = difflib.get_close_matches(at[:200], plan.names, n=3) or list(plan.names[:8])
-        raise FaultError(f"the flow has no action {at[:200]!r}. Did you mean {' or '.join(map(repr, near))}?")
+        raise UnknownAction(
+            f"the flow has no action {at[:200]!r}. Did you mean {' or '.join(map(repr, near))}?"
+        )
     for number, node in enumerate(plan.nodes):
         if node is at or node == at:  # a bound method is a new object each time
             return number
-    raise FaultError(f"{at!r} is no action of this flow")
+    raise UnknownAction(f"{at!r} is no action of this flow")
 
 
 class FaultPlan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from daga_nb.core.states import NodeState, RunState
 from daga_nb.engine.driver import Driver
 from daga_nb.engine.faults import Fault, find_node
 from daga_nb.engine.views import ByName, ReadOnly, Subscription
-from daga_nb.errors import RollbackError
+from daga_nb.errors import DagaError, RollbackError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -149,7 +150,14 @@ class RunLook:
         """Have `observer` called with each event from now on, on the thread of the event loop.
 
         An observer that raises is logged and hears no more; it never hurts the run.
+
+        Raises
+        ------
+        DagaError
+            If it is an async function, which nobody would await.
         """
+        if inspect.iscoroutinefunction(observer):
+            raise DagaError(f"{observer!r} is an async function, which nobody would await: give a plain one")
         observers = self._driver.recorder.observers
         observers.append(observer)
 

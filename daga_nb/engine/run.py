@@ -10,7 +10,7 @@ from daga_nb.core.states import RunState
 from daga_nb.engine.admission import FREE, Stepper
 from daga_nb.engine.faults import Fault, Where, find_node
 from daga_nb.engine.look import RunLook
-from daga_nb.errors import DagaFlowError, FaultError, RunAborted, StepError
+from daga_nb.errors import ActionInterrupted, DagaFlowError, RunAborted, StepError, describe
 
 __all__ = ["FlowRun"]
 
@@ -90,10 +90,7 @@ class FlowRun(RunLook):
             if not ready.nodes:
                 return ()
             return await self._driver.drive(OneAction(ready.nodes[0]))
-        try:
-            node = find_node(self.plan, name)
-        except FaultError as error:
-            raise StepError(str(error)) from None
+        node = find_node(self.plan, name)
         if node not in ready.nodes:
             raise StepError(self._why_not(node, ready.nodes))
         return await self._driver.drive(OneAction(node))
@@ -137,6 +134,9 @@ class FlowRun(RunLook):
 
     def _note_rollback(self, error: BaseException) -> None:
         error.add_note(f"run {self._id} of {self._flow.name!r} was cancelled: {self.state.word}")
+        for name, own in self.errors.items():
+            if not isinstance(own, ActionInterrupted):
+                error.add_note(f"{name!r} had failed: {describe(own)}")
         for failed in self._driver.outcomes.rollback_errors.values():
             error.add_note(str(failed))
 
