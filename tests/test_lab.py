@@ -48,7 +48,7 @@ def test_step_action_runs_the_next_in_plan_order(done):
         for _ in range(2):
             await page.click(cmd="action")
         assert done == ["do a", "do b"]
-        assert page.python == ["await run.step_action('a')", "await run.step_action('b')"]
+        assert page.python == ["await bench.run.step_action('a')", "await bench.run.step_action('b')"]
 
     play(main())
 
@@ -73,7 +73,7 @@ def test_roll_back_undoes_what_is_done_also_after_the_end(done):
         await page.click(cmd="rollback")
         assert sorted(done[4:]) == ["undo a", "undo b", "undo c", "undo d"]
         assert (done[4], done[7]) == ("undo d", "undo a")
-        assert "await run.rollback()" in page.python
+        assert "await bench.run.rollback()" in page.python
 
     play(main())
 
@@ -146,7 +146,7 @@ def test_reset_begins_a_new_run_with_the_same_input_and_faults_and_leaves_the_ol
         assert page.states() == ["pending"] * 4
         assert page.facts["run"] == 2
         assert "undo a" not in done
-        assert "run 1 is left as it was, without rollback: actions that stay done: 1" in page.words()
+        assert "run 1 is left without rollback; still done: 1" in page.words()
         await page.click(cmd="run")
         assert page.states()[0] == "rolled back"
         assert old.states["a"] is NodeState.SUCCEEDED
@@ -214,7 +214,7 @@ def test_a_command_that_is_not_possible_now_does_nothing(done):
         await page.click(cmd="run")
         for name in ("run", "step", "action", "pause"):
             await page.click(cmd=name)
-        assert page.python == ["lab.play()"]
+        assert page.python == ["bench.play()"]
 
     play(main())
 
@@ -347,9 +347,13 @@ def test_a_click_plants_a_failure_and_shows_the_line_of_python(done):
         page = lab_of(done)
         await page.open()
         await page.click(cmd="plant", node=3, where="after", kind="TimeoutError")
-        assert page.python == ["run.inject(Fault.raising(TimeoutError('planted'), at='d', where='after'))"]
+        assert page.python == [
+            "bench.run.inject(Fault.raising(TimeoutError('planted'), at='d', where='after'))"
+        ]
         assert [mark[2] for mark in page.nodes] == [0, 0, 0, 2]
-        again = eval(page.python[0].removeprefix("run.inject(").removesuffix(")"), {"Fault": FaultClass})
+        again = eval(
+            page.python[0].removeprefix("bench.run.inject(").removesuffix(")"), {"Fault": FaultClass}
+        )
         assert (again.at, again.where, type(again.error)) == ("d", "after", TimeoutError)
         await page.click(cmd="run")
         assert page.states() == ["rolled back"] * 4
@@ -367,7 +371,7 @@ def test_a_click_removes_it_again(done):
         await page.click(cmd="plant", node=1, where="before", kind="ValueError")
         await page.click(cmd="clear", node=1, where="before")
         assert page.widget.run.faults == ()
-        assert page.python[-1] == "run.clear_faults(at='b', where='before')"
+        assert page.python[-1] == "bench.run.clear_faults(at='b', where='before')"
         assert [mark[2] for mark in page.nodes] == [0, 0, 0, 0]
 
     play(main())

@@ -10,6 +10,7 @@ from widget_page import Page, failing, lab_of
 
 from daga_nb import DagaAction, DagaFlow, lab
 from daga_nb.widgets.details import preview, traceback_of
+from daga_nb.widgets.story import Story
 
 # ---------------------------------------------------------------------- the log
 
@@ -239,3 +240,17 @@ def test_actions_without_source_are_no_problem():
         assert page.looks[-1]["sources"] == [["action · ghost(results)", "(no source to be had)"]]
 
     play(main())
+
+
+def test_the_line_of_python_begins_with_the_name_that_the_notebook_has_for_the_lab():
+    names = iter(["", "", "trip"])
+    story = Story(lambda: next(names))
+    for _ in range(3):
+        story.say("{lab}.play()")
+    assert list(story.python) == [
+        "# give the lab a name to go on in Python: bench = lab(...)",
+        "bench.play()",
+        "bench.play()",
+        "trip.play()",
+    ]
+    assert story.take_python() == list(story.python)

@@ -7,13 +7,16 @@ import io
 import logging
 import sys
 import threading
+import types
 from contextlib import redirect_stdout
 
 import pytest
 from helpers import Gate, play, turns
 
 from daga_nb.widgets import loop as room
-from daga_nb.widgets.loop import Home, Throttle, after_each_cell, capture_prints
+from daga_nb.widgets.loop import Home, Throttle, after_each_cell, capture_prints, name_in_notebook
+
+SHOWN = object()
 
 
 class ManualLoop:
@@ -299,3 +302,16 @@ def test_without_ipython_no_cell_is_waited_for():
         def touch(self) -> None: ...
 
     after_each_cell(Someone().touch)()
+
+
+def test_a_value_has_the_name_that_the_notebook_gives_it(monkeypatch):
+    shell = types.SimpleNamespace(user_ns={"_": 7, "_12": SHOWN, "bench": SHOWN, "other": object()})
+    ipython = types.SimpleNamespace(get_ipython=lambda: shell)
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    assert name_in_notebook(SHOWN) == "bench"
+    assert name_in_notebook(object()) == ""
+
+
+def test_where_there_is_no_notebook_nothing_has_a_name(monkeypatch):
+    monkeypatch.delitem(sys.modules, "IPython", raising=False)
+    assert name_in_notebook(SHOWN) is None

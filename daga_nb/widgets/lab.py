@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import Any, Literal
 
 import traitlets
@@ -17,14 +18,13 @@ from daga_nb.widgets.bundle import module, style
 from daga_nb.widgets.canvas import GRAPH_MODULES, GraphWidget
 from daga_nb.widgets.commands import Command
 from daga_nb.widgets.details import Watch, preview, traceback_of
-from daga_nb.widgets.loop import capture_prints
+from daga_nb.widgets.loop import capture_prints, name_in_notebook
 from daga_nb.widgets.marks import KINDS, PLACES
 from daga_nb.widgets.story import Story
 
 __all__ = ["FlowLab", "lab"]
 
-SLOWEST = 0.8
-"""Seconds that a batch is held at speed 0."""
+SLOWEST = 0.8  # seconds that a batch is held at speed 0
 
 _UNDERWAY = (RunState.RUNNING, RunState.ROLLING_BACK)
 _UNDOABLE = (RunState.RUNNING, RunState.SUCCEEDED)
@@ -70,7 +70,7 @@ class FlowLab(GraphWidget):
     ) -> None:
         self._flow = flow
         self._count = 1
-        self._story = Story()
+        self._story = Story(partial(name_in_notebook, self))
         self._shown: dict[str, Any] = {}
         self._watch = Watch(flow, self._tell)
         self._pacer = Pacer(_delay(speed))
@@ -96,20 +96,20 @@ class FlowLab(GraphWidget):
 
     def play(self) -> None:
         """Run on to the end, forward or back, at the pace of `speed`, until `pause`."""
-        self._story.say("lab.play()")
+        self._story.say("{lab}.play()")
         self._pacer.resume()
         if not self._working:
             self._work(lambda: self._run.drive(self._pacer), paced=True)
 
     def pause(self) -> None:
         """Start nothing more; what runs, finishes."""
-        self._story.say("lab.pause()")
+        self._story.say("{lab}.pause()")
         self._pacer.pause()
         self._feed.touch()
 
     def step(self) -> None:
         """Run one batch, forward or back."""
-        self._story.say("await run.step()")
+        self._story.say("await {lab}.run.step()")
         stepper = BatchStep(self._run.plan)
         stepper.dwell = self._pacer.dwell
         self._work(lambda: self._run.drive(stepper))
@@ -118,7 +118,7 @@ class FlowLab(GraphWidget):
         """Run one action, or one rollback: the named one, or the next in plan order."""
         actions = self._run.next.actions
         chosen = name if name is not None else next(iter(actions), None)
-        self._story.say(f"await run.step_action({'' if chosen is None else repr(chosen)})")
+        self._story.say(f"await {{lab}}.run.step_action({'' if chosen is None else repr(chosen)})")
         if chosen is None or chosen not in actions:
             self._work(lambda: self._run.step_action(chosen))
             return
@@ -128,7 +128,7 @@ class FlowLab(GraphWidget):
 
     def rollback(self) -> None:
         """Undo what is done, at the pace of `speed`; also after the run has succeeded."""
-        self._story.say("await run.rollback()")
+        self._story.say("await {lab}.run.rollback()")
         self._pacer.resume()
         self._work(lambda: self._run.rollback(self._pacer), paced=True)
 
@@ -137,11 +137,10 @@ class FlowLab(GraphWidget):
         old = self._run
         if self._working or old.busy:
             raise RunBusy("this run is going on: pause it, and let what runs finish, before the reset")
-        self._story.say("run = flow.start(run.input, faults=run.faults)")
+        self._story.say("{lab}.reset()")
         left = sum(state is NodeState.SUCCEEDED for state in old.node_states)
         if left and old.state in _UNDERWAY:
-            words = f"run {self._count} is left as it was, without rollback: actions that stay done: {left}"
-            self._story.add("note", words)
+            self._story.add("note", f"run {self._count} is left without rollback; still done: {left}")
         self._run = self._flow.start(old.input, faults=old.faults)
         self._count += 1
         self._pacer = Pacer(self._pacer.delay)
@@ -156,14 +155,16 @@ class FlowLab(GraphWidget):
         fault = Fault.raising(error or RuntimeError("planted"), at=name, where=where)
         self._run.clear_faults(at=name, where=where)
         self._run.inject(fault)
-        self._story.say(f"run.inject({fault})")
+        self._story.say(f"{{lab}}.run.inject({fault})")
         self._story.add("note", f"⚡ failure planted at {name}", f"{fault.place}: {describe(fault.fire())}")
         self._feed.touch()
 
     def unplant(self, name: str, where: Where | None = None) -> None:
         """Take a planted failure out again."""
         self._run.clear_faults(at=name, where=where)
-        self._story.say(f"run.clear_faults(at={name!r}{'' if where is None else f', where={where!r}'})")
+        self._story.say(
+            f"{{lab}}.run.clear_faults(at={name!r}{'' if where is None else f', where={where!r}'})"
+        )
         self._story.add("note", f"failure removed at {name}", where or "")
         self._feed.touch()
 
@@ -232,7 +233,7 @@ class FlowLab(GraphWidget):
                 _BUTTONS[command.name](self)
         elif command.name == "speed":
             self.speed = float(command.to)
-            self._story.say(f"lab.speed = {self.speed:.2f}")
+            self._story.say(f"{{lab}}.speed = {self.speed:.2f}")
         elif command.name == "look" and command.node is not None:
             self._watch.add(self._run, command.node)
         elif command.name == "plant":

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-__all__ = ["Home", "Throttle", "after_each_cell", "capture_prints", "running_loop"]
+__all__ = ["Home", "Throttle", "after_each_cell", "capture_prints", "name_in_notebook", "running_loop"]
 
 _log = logging.getLogger(__name__)
 
@@ -107,9 +107,28 @@ class Home:
             self.complain(error)
 
 
+def _shell() -> Any:
+    """Give IPython's shell, or None outside of one."""
+    return getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+
+
+def name_in_notebook(value: object) -> str | None:
+    """Give the name that the notebook has for a value: "" if it has none, None if there is no notebook.
+
+    >>> name_in_notebook(object()) is None
+    True
+    """
+    shell = _shell()
+    if shell is None:
+        return None
+    # A copy: other threads may define names meanwhile.
+    names = [name for name, known in list(shell.user_ns.items()) if known is value]
+    return next((name for name in names if not name.startswith("_")), "")
+
+
 def after_each_cell(callback: Callable[[], None]) -> Callable[[], None]:
     """Have `callback` called when a notebook cell has run, and give what ends that. No IPython, no calls."""
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    shell = _shell()
     if shell is None:
         return lambda: None
     held = weakref.WeakMethod(callback)

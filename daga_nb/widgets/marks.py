@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from daga_nb.core.states import NodeState, RunState
 from daga_nb.engine.faults import Where
 from daga_nb.render.text import elide, seconds
-from daga_nb.render.theme import FAULT_GLYPH, LOOKS, RUN_LOOKS
+from daga_nb.render.theme import FAULT_GLYPH, LOOKS, RUN_LOOKS, edge_kind
 
 if TYPE_CHECKING:
     from daga_nb.core.plan import Plan
@@ -44,7 +44,6 @@ _BIT = {place: 1 << number for number, place in enumerate(PLACES)}
 
 _N = NodeState
 _BUSY = frozenset({_N.RUNNING, _N.ROLLING_BACK})
-_UNDONE = frozenset({_N.ROLLED_BACK, _N.ROLLBACK_FAILED, _N.KEPT, _N.FAILED, _N.UNKNOWN})
 
 
 def edge_mode(tail: NodeState | None, head: NodeState) -> str:
@@ -57,16 +56,12 @@ def edge_mode(tail: NodeState | None, head: NodeState) -> str:
     """
     if head is _N.RUNNING:
         return "flow"
-    if head is _N.ABANDONED:
-        return "dead"
     if head is _N.PENDING:
         return "idle"
-    if head in _UNDONE:
-        if tail is _N.ROLLING_BACK:
-            return "back"
-        if tail in _UNDONE or (tail is None and head in (_N.ROLLED_BACK, _N.ROLLBACK_FAILED)):
-            return "undone"
-    return "done"
+    kind = edge_kind(tail, head)
+    if kind == "back":
+        return "back" if tail is _N.ROLLING_BACK else "undone"
+    return "dead" if kind == "dead" else "done"
 
 
 def face(plan: Plan, name: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from daga_nb.core.events import Event
@@ -43,7 +43,8 @@ class Story:
     ['charging the card', 'and']
     """
 
-    def __init__(self) -> None:
+    def __init__(self, name_of_lab: Callable[[], str | None] = lambda: None) -> None:
+        self._name_of_lab = name_of_lab
         self.lines: deque[list[Any]] = deque(maxlen=KEPT_LINES)
         self.python: deque[str] = deque(maxlen=KEPT_LINES)
         self._fresh_python: list[str] = []
@@ -73,9 +74,13 @@ class Story:
             return taken
 
     def say(self, line: str) -> None:
-        """Add the line of Python that does the same as a click."""
-        self.python.append(line)
-        self._fresh_python.append(line)
+        """Add the line of Python that does the same as a click; ``{lab}`` in it becomes the lab's name."""
+        name = self._name_of_lab()
+        lines = [line.replace("{lab}", name or "bench", 1)]
+        if name == "" and not self.python:
+            lines.insert(0, "# give the lab a name to go on in Python: bench = lab(...)")
+        self.python.extend(lines)
+        self._fresh_python += lines
 
     def take_python(self) -> list[str]:
         """Give the lines of Python that were not taken yet."""

@@ -32,7 +32,7 @@ def test_a_failure_is_planted_by_a_click_and_run_shows_the_rollback_node_by_node
     notebook.node(4).click()
     page.click(".dnb-toggle[data-place=after]")
     page.wait_for_selector(".dnb-node[data-node='4'].dnb-broken .dnb-fault[data-place=after].dnb-shown")
-    line = "run.inject(Fault.raising(RuntimeError('planted'), at='payment', where='after'))"
+    line = "bench.run.inject(Fault.raising(RuntimeError('planted'), at='payment', where='after'))"
     page.wait_for_function("line => document.querySelector('.dnb-latest').textContent === line", arg=line)
     notebook.record()
     notebook.press("run")
@@ -95,7 +95,7 @@ def test_the_speed_may_be_changed_while_it_runs(notebook):
     slider = notebook.page.locator(".dnb-speed input")
     slider.evaluate("slider => { slider.value = 100; slider.dispatchEvent(new Event('input')); }")
     notebook.wait_for_states(*[DONE] * 6)
-    notebook.page.wait_for_selector(".dnb-latest:has-text('lab.speed = 1.00')")
+    notebook.page.wait_for_selector(".dnb-latest:has-text('bench.speed = 1.00')")
 
 
 def test_roll_back_and_reset(notebook):
