@@ -277,6 +277,18 @@ def test_every_display_carries_the_widget_and_pictures(done):
     assert "batch 1: ○ a (pending)" in data["text/plain"]
 
 
+def test_a_display_is_the_view_and_below_it_the_picture(done, monkeypatch):
+    shown = []
+    monkeypatch.setattr(
+        "daga_nb.widgets.canvas.publish_display_data", lambda data, _: shown.append(set(data))
+    )
+    canvas(flow_of(done).start())._ipython_display_()
+    assert shown == [
+        {"application/vnd.jupyter.widget-view+json", "text/plain"},
+        {"image/svg+xml", "image/png", "text/plain"},
+    ]
+
+
 def test_its_repr_is_short(done):
     assert len(repr(canvas(layered(done, 200, 10).start()))) < 120
 

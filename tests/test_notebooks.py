@@ -113,7 +113,11 @@ def test_a_notebook_is_saved_executed_with_its_pictures_and_nothing_else(path):
     nbformat.validate(notebook)
     cells = code_cells(notebook)
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
-    assert {output.output_type for cell in cells for output in cell.outputs} <= {"execute_result", "stream"}
+    assert {output.output_type for cell in cells for output in cell.outputs} <= {
+        "display_data",
+        "execute_result",
+        "stream",
+    }
     assert all(output.get("name") != "stderr" for cell in cells for output in cell.outputs)
     assert sum(len(pictures(cell)) for cell in cells) >= 3
     assert pictures(cells[-1])

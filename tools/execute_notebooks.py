@@ -19,10 +19,9 @@ def tidy(notebook: nbformat.NotebookNode) -> None:
     }
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
-        for output in cell.get("outputs", []):
-            # Without its kernel a widget is blank; the picture beside it then is what is shown.
-            if len(output.get("data", {})) > 1:
-                output.data.pop(WIDGET, None)
+        if "outputs" in cell:
+            # Without its kernel a widget is blank; the picture below it is what is shown.
+            cell.outputs = [one for one in cell.outputs if WIDGET not in one.get("data", {})]
 
 
 def main(paths: list[Path]) -> None:
@@ -34,6 +33,7 @@ def main(paths: list[Path]) -> None:
             kernel_name="python3",
             resources={"metadata": {"path": str(path.parent)}},
             store_widget_state=False,
+            coalesce_streams=True,  # prints come in pieces, now so and now so
         ).execute()
         tidy(notebook)
         nbformat.validate(notebook)

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import anywidget
 import traitlets
+from IPython.display import publish_display_data
 
 from daga_nb.engine.run import FlowRun
 from daga_nb.errors import describe
@@ -17,6 +18,8 @@ from daga_nb.widgets.loop import Home, after_each_cell
 from daga_nb.widgets.marks import face
 
 __all__ = ["FlowCanvas", "GraphWidget", "canvas"]
+
+_VIEW = "application/vnd.jupyter.widget-view+json"
 
 GRAPH_MODULES = ("dom.js", "link.js", "camera.js", "node.js", "graph.js", "stage.js")
 
@@ -75,6 +78,14 @@ class GraphWidget(anywidget.AnyWidget):
         self._forget_cells()
         self._feed.close()
         super().close()
+
+    def _ipython_display_(self) -> None:
+        # The view and the picture as two outputs: of one, nbconvert and a reopened notebook without its
+        # kernel would choose the view, and show nothing. Where the view lives, graph.css hides the picture.
+        data, metadata = self._repr_mimebundle_()
+        view = {kind: data[kind] for kind in data if kind == _VIEW}
+        publish_display_data({**view, "text/plain": repr(self)}, metadata)
+        publish_display_data({kind: data[kind] for kind in data if kind != _VIEW}, metadata)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         # Here, not above: it loads matplotlib, which only a display needs.

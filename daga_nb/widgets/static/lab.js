@@ -2,9 +2,16 @@
 // FlowLab: head, toolbar, graph, inspector and log as one piece, with one keyboard focus.
 
 const NARROW = 760;
+const SLIM = 940;
 const LOST = "disconnected: the kernel is gone; run the cell again";
 const SAVED = "as saved: run the cell to work with it";
 const COMMAND_KEYS = { n: "step", a: "action", b: "rollback", r: "reset" };
+
+/** @param {HTMLElement} box */
+function resized(box) {
+  box.classList.toggle("dnb-narrow", box.clientWidth < NARROW);
+  box.classList.toggle("dnb-slim", box.clientWidth < SLIM);
+}
 
 /** @param {{ model: any, el: HTMLElement }} place */
 function renderLab({ model, el }) {
@@ -69,7 +76,7 @@ function renderLab({ model, el }) {
     else return false;
     return true;
   });
-  const sizes = new ResizeObserver(() => box.classList.toggle("dnb-narrow", box.clientWidth < NARROW));
+  const sizes = new ResizeObserver(() => resized(box));
   sizes.observe(box);
   el.append(box);
   link.open();
