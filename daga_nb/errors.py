@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from logging import getLogger
 from typing import TYPE_CHECKING, Any
@@ -66,8 +67,18 @@ class StepError(DagaError, ValueError):
     """A step that is not possible now; the message says what the action waits for."""
 
 
-class UnknownAction(FaultError, StepError, LookupError):
+class UnknownAction(FaultError, StepError, KeyError):
     """The flow has no action of that name; the message names the nearest ones."""
+
+    # A KeyError would show its message in quotes.
+    __str__ = Exception.__str__
+
+
+def unknown_action(asked: object, names: Sequence[str]) -> UnknownAction:
+    """Give the error for a name that none of `names` is."""
+    shown = str(asked)[:200]
+    near = difflib.get_close_matches(shown, names, n=3) or list(names[:8])
+    return UnknownAction(f"the flow has no action {shown!r}. Did you mean {' or '.join(map(repr, near))}?")
 
 
 class RunBusy(DagaError, RuntimeError):

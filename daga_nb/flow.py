@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping, Set
 from functools import cached_property
 from typing import Any, Generic, Literal, TypeVar
@@ -250,7 +251,7 @@ def _from_edges(edges: Any) -> nx.DiGraph[Any]:
     graph: nx.DiGraph[Any] = nx.DiGraph()
     for edge in edges:
         if not isinstance(edge, tuple | list) or len(edge) != 2:
-            raise FlowDefinitionError(f"{_short(edge)} is no edge: each is a pair (before, after).")
+            raise FlowDefinitionError(f"{_short(edge)} is no edge: each is a pair, as in [(before, after)].")
         try:
             graph.add_edge(*edge)
         except (TypeError, ValueError) as error:
@@ -261,7 +262,7 @@ def _from_edges(edges: Any) -> nx.DiGraph[Any]:
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
+    text = display_name(value) if inspect.isroutine(value) else repr(value)
     return text if len(text) <= 80 else text[:79] + "…"
 
 

@@ -203,3 +203,14 @@ def test_the_story_of_an_illegal_move_is_cut_to_its_end():
     error = IllegalTransition("a", "KEPT", "RUNNING", [str(number) for number in range(20)])
     assert len(error.story) == 20
     assert str(error).endswith("Its story: 12; 13; 14; 15; 16; 17; 18; 19")
+
+
+def test_a_failed_flow_says_where_it_failed_and_what_is_left(done):
+    flow = flow_of(done, how={"a": {"undo": False}, "d": {"fails": Boom("no")}}, name="shop")
+    run = flow.start()
+    with pytest.raises(DagaFlowError) as failed:
+        play(run.finish())
+    assert failed.value.__notes__ == [
+        f"flow 'shop', run {run.id}: failed in 'd'; rollback incomplete; left: a"
+    ]
+    assert done == ["do a", "do b", "do c", "do d", "undo d", "undo b", "undo c"]

@@ -44,7 +44,7 @@ async def two(results):
         ([(one, "two")], r"The node 'two' cannot be called"),
         ([(one, None)], r"has a node that cannot stand in a graph"),
         ([(one, [])], r"has a node that cannot stand in a graph: unhashable type: 'list'"),
-        ([one, two], r"is no edge: each is a pair \(before, after\)"),
+        ([one, two], r"is no edge: each is a pair, as in \[\(before, after\)\]"),
         ([(one,)], r"is no edge"),
         ([(one, two, {"weight": 3})], r"is no edge"),
         (["ab"], r"'ab' is no edge"),

@@ -205,7 +205,7 @@ def test_a_result_that_minds_being_looked_at_is_handed_on(done, threaded):
     assert last[0] is run.results["make"] is run.input is thing
     play(run.rollback())
     assert [one is thing for one in seen] == [True, True]
-    assert str(run.next) == "rollback incomplete: something is left"
+    assert str(run.next) == "rollback incomplete; left: take"
 
 
 # ----------------------------------------------------------------------------------- errors

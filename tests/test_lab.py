@@ -329,10 +329,10 @@ def test_the_speed_may_change_while_it_runs_and_every_view_is_told(done):
         page = lab_of(done)
         assert page.widget._pacer.delay == 0
         await page.click(cmd="speed", to=0)
-        assert page.widget._pacer.delay == pytest.approx(0.8)
+        assert page.widget._pacer.delay == pytest.approx(2.5)
         assert page.widget.get_state("speed")["speed"] == 0
         page.widget.speed = 0.5
-        assert page.widget._pacer.delay == pytest.approx(0.2)
+        assert page.widget._pacer.delay == pytest.approx(0.3125)
         with pytest.raises(Exception, match="speed"):
             page.widget.speed = 2
 

@@ -8,7 +8,8 @@ import pytest
 from helpers import Boom, play
 from widget_page import Page, failing, lab_of
 
-from daga_nb import DagaAction, DagaFlow, lab
+from daga_nb import DagaAction, DagaFlow, canvas, lab
+from daga_nb.errors import FlowDefinitionError
 from daga_nb.widgets.details import preview, traceback_of
 from daga_nb.widgets.story import Story
 
@@ -141,8 +142,8 @@ def test_the_inspector_shows_an_action_from_all_sides():
         found = page.looks[-1]
         rows = dict(found["rows"])
         assert rows["inputs"] == "[842.0]"
-        assert rows["undo result"] == "'refunded'"
-        assert set(rows) == {"attempt", "inputs", "took", "undone in", "undo result"}
+        assert rows["rollback result"] == "'refunded'"
+        assert set(rows) == {"attempt", "inputs", "took", "rolled back in", "rollback result"}
         label, text = found["errors"][0]
         assert label == "failed"
         assert text.splitlines()[0] == "TimeoutError: no answer for 842.0"
@@ -162,7 +163,7 @@ def test_what_is_looked_at_is_kept_up_to_date(done):
         page = lab_of(done)
         await page.open()
         await page.click(cmd="look", node=3)
-        assert dict(page.looks[-1]["rows"]) == {"inputs": "[None, None]"}
+        assert dict(page.looks[-1]["rows"]) == {"waits for": "b, c"}
         await page.click(cmd="step")
         before = len(page.looks)
         await page.click(cmd="step")
@@ -254,3 +255,33 @@ def test_the_line_of_python_begins_with_the_name_that_the_notebook_has_for_the_l
         "trip.play()",
     ]
     assert story.take_python() == list(story.python)
+
+
+def test_a_result_keeps_the_order_of_its_keys():
+    assert preview({"teapot": 2, "cups": 6}) == "{'teapot': 2, 'cups': 6}"
+    assert preview(dict.fromkeys(range(9))).endswith(", 7: None, ...}")
+    assert preview({1: {2: {3: {4: {5: 6}}}}}) == "{1: {2: {3: {4: {...}}}}}"
+
+
+def test_the_inspector_says_what_undoing_takes(done):
+    async def main() -> None:
+        page = lab_of(done, how={"a": {"undo": False}})
+        await page.open()
+        await page.click(cmd="look", node=0)
+        assert dict(page.looks[-1]["rows"])["rollback"] == "none: its effect stays"
+
+    play(main())
+
+
+@pytest.mark.parametrize("wrong", [None, 3, "flow"])
+def test_what_is_no_flow_or_no_run_is_refused_in_words(wrong):
+    with pytest.raises(FlowDefinitionError, match="lab shows a DagaFlow"):
+        lab(wrong)
+    with pytest.raises(FlowDefinitionError, match="follows a FlowRun"):
+        canvas(wrong)
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.1, "slow", True])
+def test_a_speed_that_is_none_is_refused(done, wrong):
+    with pytest.raises(FlowDefinitionError, match="from 0"):
+        lab(lab_of(done).widget.run.flow, speed=wrong)

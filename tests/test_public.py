@@ -77,6 +77,7 @@ RUN = {
     "clear_faults",
     "drive",
     "duration",
+    "turning",
     "errors",
     "events",
     "faults",

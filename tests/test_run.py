@@ -77,9 +77,9 @@ def test_step_goes_back_batch_by_batch_after_a_failure(done):
     play(run.step())
     play(run.step())
     assert told(play(run.step())) == ["d RUNNING", "d FAILED", "run ROLLING_BACK"]
-    assert str(run.next) == "rolling back batch 3 of 3: d"
+    assert str(run.next) == "next: rolling back batch 3 of 3: d"
     assert told(play(run.step())) == ["d ROLLING_BACK", "d ROLLED_BACK"]
-    assert str(run.next) == "rolling back batch 2 of 3: b, c"
+    assert str(run.next) == "next: rolling back batch 2 of 3: b, c"
     assert told(play(run.step())) == ["b ROLLING_BACK", "c ROLLING_BACK", "b ROLLED_BACK", "c ROLLED_BACK"]
     assert told(play(run.step())) == ["a ROLLING_BACK", "a ROLLED_BACK", "run ROLLED_BACK"]
     assert str(run.next) == "rolled back: nothing is left"
@@ -494,7 +494,7 @@ def test_next_of_a_dirty_end(done):
     play(run.finish())
     play(run.rollback())
     assert run.state is RunState.ROLLBACK_INCOMPLETE
-    assert str(run.next) == "rollback incomplete: something is left"
+    assert str(run.next) == "rollback incomplete; left: a"
     assert run.next.direction is run.next.batch is None
     assert words(run) == {"a": "kept"}
 

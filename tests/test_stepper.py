@@ -238,7 +238,7 @@ def test_a_rollback_can_be_paused_and_resumed_as_well(done):
         gate.open()
         await driving
         assert done == ["do a", "do b", "do c", "do d", "undo d"]
-        assert str(run.next) == "rolling back batch 2 of 3: b, c"
+        assert str(run.next) == "next: rolling back batch 2 of 3: b, c"
         pacer.resume()
         await run.drive(pacer)
         return run

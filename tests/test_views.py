@@ -31,10 +31,11 @@ def test_a_mapping_by_name_reads_a_list():
 
 
 @pytest.mark.parametrize("name", ["d", "", None, 0, ("a",)])
-def test_an_unknown_name_is_a_key_error_that_shows_the_name(name):
+def test_an_unknown_name_is_a_key_error_that_names_the_nearest(name):
     with pytest.raises(KeyError) as missing:
         ByName(PLAN, {0: 1})[name]
-    assert missing.value.args == (name,)
+    assert str(missing.value) == f"the flow has no action {str(name)!r}. Did you mean 'a' or 'b' or 'c'?"
+    assert name not in ByName(PLAN, {0: 1})
 
 
 def test_a_name_without_a_value_yet_is_a_key_error():

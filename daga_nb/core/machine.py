@@ -292,15 +292,18 @@ class Machine:
             if not self._back_left[before] and before in self._owing:
                 self._undoable[before] = None
 
+    def leftovers(self) -> list[int]:
+        """Give the nodes whose effect is, or may be, left when the run is rolled back."""
+        return [node for node in range(len(self.plan)) if not self._is_clean(node)]
+
     def _clean(self) -> bool:
-        """Whether nothing is left of the run."""
-        return all(
-            state is _ROLLED_BACK
-            or state is _ABANDONED
-            or (state in (_FAILED, _UNKNOWN) and self.undo[node] is Undo.NOTHING)
-            or (state is _FAILED and not self.policy.rollback_failed)
-            for node, state in enumerate(self.states)
-        )
+        return all(map(self._is_clean, range(len(self.plan))))
+
+    def _is_clean(self, node: int) -> bool:
+        state = self.states[node]
+        if state is _FAILED or state is _UNKNOWN:
+            return self.undo[node] is Undo.NOTHING or (state is _FAILED and not self.policy.rollback_failed)
+        return state is _ROLLED_BACK or state is _ABANDONED
 
 
 def fold(plan: Plan, undo: Sequence[Undo], events: Iterable[Event], policy: Policy = Policy()) -> Machine:  # noqa: B008

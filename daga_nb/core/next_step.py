@@ -28,13 +28,17 @@ class NextStep(NamedTuple):
         The display names of the actions that would be called, or undone.
     state
         The state of the run now.
+    left
+        After an incomplete rollback, the display names of the actions whose effect is, or may be, left.
 
     Examples
     --------
     >>> print(NextStep("forward", 3, 4, ("charge", "reserve"), RunState.RUNNING))
     next: batch 3, 2 actions: charge, reserve
     >>> print(NextStep("back", 2, 4, ("hotel",), RunState.ROLLING_BACK))
-    rolling back batch 2 of 4: hotel
+    next: rolling back batch 2 of 4: hotel
+    >>> print(NextStep(None, None, 4, (), RunState.ROLLBACK_INCOMPLETE, left=("mail",)))
+    rollback incomplete; left: mail
     """
 
     direction: Direction | None
@@ -42,15 +46,14 @@ class NextStep(NamedTuple):
     batches: int
     actions: tuple[str, ...]
     state: RunState
+    left: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         if self.direction is None:
-            return _AT_REST[self.state]
-        names = ", ".join(self.actions[:_SHOWN])
-        if len(self.actions) > _SHOWN:
-            names += f" and {len(self.actions) - _SHOWN} more"
+            return f"{_AT_REST[self.state]}{_some(self.left)}"
+        names = _some(self.actions)
         if self.direction == "back":
-            return f"rolling back batch {self.batch} of {self.batches}: {names}"
+            return f"next: rolling back batch {self.batch} of {self.batches}: {names}"
         count = "1 action" if len(self.actions) == 1 else f"{len(self.actions)} actions"
         return f"next: batch {self.batch}, {count}: {names}"
 
@@ -61,8 +64,13 @@ _AT_REST = {
     RunState.SUCCEEDED: "succeeded: nothing more to do",
     RunState.ROLLING_BACK: "waiting for what still rolls back",
     RunState.ROLLED_BACK: "rolled back: nothing is left",
-    RunState.ROLLBACK_INCOMPLETE: "rollback incomplete: something is left",
+    RunState.ROLLBACK_INCOMPLETE: "rollback incomplete; left: ",
 }
+
+
+def _some(names: tuple[str, ...]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
 
 
 def next_step(machine: Machine) -> NextStep:
@@ -71,4 +79,7 @@ def next_step(machine: Machine) -> NextStep:
     plan = machine.plan
     names = tuple(plan.names[node] for node in ready.nodes if plan.batch_of[node] == ready.batch)
     batch = ready.batch + 1 if ready.direction else None
-    return NextStep(ready.direction, batch, len(plan.batches), names, machine.run_state)
+    left: tuple[str, ...] = ()
+    if machine.run_state is RunState.ROLLBACK_INCOMPLETE:
+        left = tuple(plan.names[node] for node in machine.leftovers())
+    return NextStep(ready.direction, batch, len(plan.batches), names, machine.run_state, left)

@@ -9,7 +9,7 @@ from typing import Any
 
 import networkx as nx
 
-from daga_nb.errors import CycleError
+from daga_nb.errors import CycleError, unknown_action
 
 __all__ = ["Plan"]
 
@@ -66,6 +66,19 @@ class Plan:
     def sinks(self) -> tuple[int, ...]:
         """The nodes without successors."""
         return tuple(number for number, after in enumerate(self.successors) if not after)
+
+    def find(self, name: str) -> int:
+        """Give the number of the action with this display name.
+
+        Raises
+        ------
+        UnknownAction
+            If there is none; the message names the nearest ones.
+        """
+        found = self.ids.get(name)
+        if found is None:
+            raise unknown_action(name, self.names)
+        return found
 
     @classmethod
     def compile(cls, graph: Any, name_of: Any) -> Plan:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -99,12 +98,7 @@ def find_node(plan: Plan, at: Any) -> int:
         If there is no such action; the message names the nearest ones.
     """
     if isinstance(at, str):
-        if at in plan.ids:
-            return plan.ids[at]
-        near = difflib.get_close_matches(at[:200], plan.names, n=3) or list(plan.names[:8])
-        raise UnknownAction(
-            f"the flow has no action {at[:200]!r}. Did you mean {' or '.join(map(repr, near))}?"
-        )
+        return plan.find(at)
     for number, node in enumerate(plan.nodes):
         if node is at or node == at:  # a bound method is a new object each time
             return number

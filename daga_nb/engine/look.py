@@ -128,6 +128,11 @@ class RunLook:
         return self._driver.driving
 
     @property
+    def turning(self) -> bool:
+        """Whether the run will be rolled back as soon as what runs is through."""
+        return bool(self._driver.closing)
+
+    @property
     def running(self) -> int:
         """How many actions and rollbacks are being carried out now."""
         return self._driver.machine.running

@@ -159,6 +159,9 @@ class FlowRun(RunLook):
         rollbacks = self._driver.outcomes.rollback_errors
         group = DagaFlowError("DagaFlowError", [*found, *(rollbacks[node] for node in sorted(rollbacks))])
         group.run = self
+        failed = ", ".join(map(repr, self.errors)) or "no action"
+        told = str(self.next) if self.state is RunState.ROLLBACK_INCOMPLETE else self.state.word
+        group.add_note(f"flow {self._flow.name!r}, run {self._id}: failed in {failed}; {told}")
         return group
 
     async def rollback(self, stepper: Stepper = FREE) -> tuple[Event, ...]:

@@ -33,10 +33,15 @@ class ByName(Mapping[str, V]):
         self._values = values
 
     def __getitem__(self, name: str) -> V:
+        node = self._plan.find(name)
         try:
-            return self._values[self._plan.ids[name]]
+            return self._values[node]
         except KeyError:
             raise KeyError(name) from None
+
+    def __contains__(self, name: object) -> bool:
+        node = self._plan.ids.get(name) if isinstance(name, str) else None
+        return node is not None and (not isinstance(self._values, Mapping) or node in self._values)
 
     def __iter__(self) -> Iterator[str]:
         numbers = sorted(self._values) if isinstance(self._values, Mapping) else range(len(self._values))

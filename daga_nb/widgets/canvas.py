@@ -9,7 +9,7 @@ import traitlets
 from IPython.display import publish_display_data
 
 from daga_nb.engine.run import FlowRun
-from daga_nb.errors import describe
+from daga_nb.errors import FlowDefinitionError, describe
 from daga_nb.render.dot import layout
 from daga_nb.widgets.bundle import module, style
 from daga_nb.widgets.commands import Command, parse
@@ -181,4 +181,6 @@ def canvas(run: FlowRun, *, direction: Literal["LR", "TB"] = "LR", height: int |
     >>> canvas(run, direction="TB").run is run
     True
     """
+    if not isinstance(run, FlowRun):
+        raise FlowDefinitionError(f"canvas follows a FlowRun, flow.start(...), not {type(run).__name__}")
     return FlowCanvas(run, direction=direction, height=height)

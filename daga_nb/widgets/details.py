@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 import reprlib
 import textwrap
 import tokenize
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from daga_nb.core.moves import Undo
 from daga_nb.engine.calls import display_name
 from daga_nb.errors import ActionInterrupted, describe
 from daga_nb.render.text import elide, seconds
@@ -38,6 +40,16 @@ class _Short(reprlib.Repr):
         return repr(value[:40]) + ("…" if len(value) > 40 else "")
 
     repr_bytearray = repr_bytes
+
+    def repr_dict(self, value: dict[Any, Any], level: int) -> str:
+        # In its own order; reprlib's is sorted.
+        if level <= 0 and value:
+            return "{...}"
+        shown = [
+            f"{self.repr1(key, level - 1)}: {self.repr1(one, level - 1)}"
+            for key, one in itertools.islice(value.items(), self.maxdict)
+        ]
+        return "{" + ", ".join(shown + ["..."] * (len(value) > self.maxdict)) + "}"
 
 
 _short = _Short()
@@ -137,15 +149,24 @@ def details(run: FlowRun, node: int, sources: Sources) -> dict[str, Any]:
     name = run.plan.names[node]
     events = [event for event in run.events if event.node == name]
     rows = [["attempt", str(events[-1].attempt)]] if events else []
-    rows.append(["inputs", preview(run.inputs_of(name))])
+    before = [run.plan.names[one] for one in run.plan.predecessors[node]]
+    waits = [one for one in before if one not in run.results]
+    if waits:
+        rows.append(["waits for", ", ".join(map(elide, waits[:8])) + (" …" if len(waits) > 8 else "")])
+    else:
+        rows.append(["inputs", preview(run.inputs_of(name))])
     if name in run.results:
         rows.append(["result", preview(run.results[name])])
-    for label, rollback in (("took", False), ("undone in", True)):
+    for label, rollback in (("took", False), ("rolled back in", True)):
         lasted = run.duration(name, rollback=rollback)
         if lasted is not None:
             rows.append([label, seconds(lasted)])
     if name in run.rollback_results:
-        rows.append(["undo result", preview(run.rollback_results[name])])
+        rows.append(["rollback result", preview(run.rollback_results[name])])
+    undo = run.flow.calls[node].undo
+    if undo is not Undo.CALL:
+        none = "no effect: nothing to undo" if undo is Undo.NOTHING else "none: its effect stays"
+        rows.append(["rollback", none])
     errors = []
     if name in run.errors:
         errors.append(["failed", traceback_of(run.errors[name])])

@@ -12,7 +12,7 @@ import traitlets
 from daga_nb.core.states import NodeState, RunState
 from daga_nb.debug.stepper import BatchStep, OneAction, Pacer
 from daga_nb.engine.faults import Fault, Where
-from daga_nb.errors import DagaError, RunBusy, describe
+from daga_nb.errors import DagaError, FlowDefinitionError, RunBusy, describe
 from daga_nb.flow import DagaFlow
 from daga_nb.widgets.bundle import module, style
 from daga_nb.widgets.canvas import GRAPH_MODULES, GraphWidget
@@ -20,18 +20,13 @@ from daga_nb.widgets.commands import Command
 from daga_nb.widgets.details import Watch, preview, traceback_of
 from daga_nb.widgets.loop import capture_prints, name_in_notebook
 from daga_nb.widgets.marks import KINDS, PLACES
+from daga_nb.widgets.pace import delay_at
 from daga_nb.widgets.story import Story
 
 __all__ = ["FlowLab", "lab"]
 
-SLOWEST = 0.8  # seconds that a batch is held at speed 0
-
 _UNDERWAY = (RunState.RUNNING, RunState.ROLLING_BACK)
 _UNDOABLE = (RunState.RUNNING, RunState.SUCCEEDED)
-
-
-def _delay(speed: float) -> float:
-    return SLOWEST * (1 - speed) ** 2
 
 
 class FlowLab(GraphWidget):
@@ -73,7 +68,7 @@ class FlowLab(GraphWidget):
         self._story = Story(partial(name_in_notebook, self))
         self._shown: dict[str, Any] = {}
         self._watch = Watch(flow, self._tell)
-        self._pacer = Pacer(_delay(speed))
+        self._pacer = Pacer(delay_at(speed))
         self._working: dict[asyncio.Task[None], bool] = {}
         super().__init__(flow.start(input, faults=faults), direction=direction, height=height, speed=speed)
 
@@ -201,20 +196,20 @@ class FlowLab(GraphWidget):
 
     def _complain(self, error: BaseException) -> None:
         more = "" if isinstance(error, DagaError) else traceback_of(error).partition("\n")[2]
-        errors = error.exceptions if isinstance(error, BaseExceptionGroup) else [error]
-        for one in errors:
+        for one in error.exceptions if isinstance(error, BaseExceptionGroup) else [error]:
             self._story.add("error", describe(one), more)
         self._feed.touch()
 
     @traitlets.observe("speed")
     def _hurry(self, change: Any) -> None:
-        self._pacer.delay = _delay(change.new)
+        self._pacer.delay = delay_at(change.new)
 
     def _extras(self, changed: set[int] | None) -> dict[str, Any]:
         facts = {
             "run": self._count,
             "input": "" if self._run.input is None else preview(self._run.input, 60),
             "can": sorted(self.possible),
+            "pausing": bool(self._working) and self._pacer.paused,
             "held": not self._working and not self._run.busy and self._run.state in _UNDERWAY,
         }
         if changed is None:
@@ -297,4 +292,9 @@ def lab(
     >>> print(lab(DagaFlow([(quote, pay)])).run.next)
     next: batch 1, 1 action: quote
     """
+    if not isinstance(flow, DagaFlow):
+        raise FlowDefinitionError(
+            f"lab shows a DagaFlow, not {type(flow).__name__}; for a run there is canvas(run)"
+        )
+    delay_at(speed)
     return FlowLab(flow, input, faults=faults, speed=speed, direction=direction, height=height)

@@ -90,7 +90,7 @@ def face(plan: Plan, name: str) -> dict[str, Any]:
         "edges": [[MODES.index(edge_mode(tail, one)) for one in STATES] for tail in rows],
         "places": PLACES,
         "place_words": ["before the effect", "after the effect", "in the rollback"],
-        "place_pills": ["before", "after", "undo"],
+        "place_pills": ["before", "after", "rollback"],
         "kinds": list(KINDS),
         "fault_glyph": FAULT_GLYPH,
         "failed_glyph": LOOKS[_N.FAILED].glyph,
@@ -140,4 +140,5 @@ def _at_work(run: FlowRun, busy: list[int]) -> str:
     verb = run.node_states[busy[0]].word
     names = ", ".join(elide(run.plan.names[node]) for node in busy[:6])
     more = f" and {len(busy) - 6} more" if len(busy) > 6 else ""
-    return f"{verb} batch {run.plan.batch_of[busy[0]] + 1} of {len(run.plan.batches)}: {names}{more}"
+    then = "; then it is rolled back" if run.turning else ""
+    return f"{verb} batch {run.plan.batch_of[busy[0]] + 1} of {len(run.plan.batches)}: {names}{more}{then}"

@@ -23,7 +23,7 @@ def test_step_batch_recolours_exactly_the_right_nodes(notebook):
     page = notebook.page
     page.wait_for_selector(".dnb-next:has-text('next: batch 3, 1 action: payment')")
     assert page.locator(".dnb-band[data-front=forward]").text_content() == "batch 3"
-    assert page.locator(".dnb-chip").inner_text() == "◐ running, paused"
+    assert page.locator(".dnb-chip").inner_text() == "◐ paused"
 
 
 def test_a_failure_is_planted_by_a_click_and_run_shows_the_rollback_node_by_node(notebook):

@@ -89,6 +89,7 @@ class Bar {
     this.facts.title = this.facts.textContent;
     this.can = new Set(facts.can);
     this.held = facts.held;
+    this.pausing = facts.pausing;
     this.possible(true);
     this.word();
   }
@@ -96,8 +97,6 @@ class Bar {
   /** @param {any} head */
   show(head) {
     this.last = head;
-    if (this.status.textContent !== head.next) this.status.textContent = head.next;
-    this.status.title = head.next;
     const total = this.face.names.length;
     const idle = this.face.looks[0].key;
     let done = 0;
@@ -119,7 +118,11 @@ class Bar {
     if (!this.last) return;
     const look = this.face.run_looks[this.last.state];
     this.chip.dataset.run = look.key;
-    this.chip.textContent = `${look.glyph} ${look.word}${this.held ? ", paused" : ""}`;
+    const held = this.last.way < 0 ? "paused, going back" : "paused";
+    this.chip.textContent = `${look.glyph} ${this.held ? held : look.word}`;
+    const line = this.pausing ? `pausing after this: ${this.last.next}` : this.last.next;
+    if (this.status.textContent !== line) this.status.textContent = line;
+    this.status.title = line;
   }
 
   /** @param {boolean} connected */

@@ -122,14 +122,17 @@ function widthOf(text, font) {
  */
 function fitted(text, width, font) {
   if (widthOf(text, font) <= width) return text;
+  const signs = [...text.replace("…", "")];
+  const cut = (/** @type {number} */ kept) =>
+    signs.slice(0, Math.ceil(kept / 2)).join("") + "…" + signs.slice(signs.length - Math.floor(kept / 2)).join("");
   let low = 0;
-  let high = text.length;
+  let high = signs.length - 1;
   while (low < high) {
     const middle = (low + high + 1) >> 1;
-    if (widthOf(text.slice(0, middle) + "…", font) <= width) low = middle;
+    if (widthOf(cut(middle), font) <= width) low = middle;
     else high = middle - 1;
   }
-  return text.slice(0, low) + "…";
+  return cut(low);
 }
 
 /** Whether the reader asked for little motion. */

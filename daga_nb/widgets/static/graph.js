@@ -13,7 +13,7 @@ class Graph {
     this.face = face;
     this.breakable = breakable;
     this.world = svg("g", { class: "dnb-world" });
-    this.frame = svg("svg", { class: "dnb-graph", role: "group", "aria-label": `graph of ${face.name}` }, this.world);
+    this.frame = svg("svg", { class: "dnb-graph", role: "group", tabindex: 0, "aria-label": `graph of ${face.name}: the arrow keys walk through it` }, this.world);
     /** @type {NodeCard[]} */
     this.cards = [];
     /** @type {{ tail: number, head: number, element: any }[]} */

@@ -193,9 +193,9 @@ function failedBadge(face, height) {
  */
 function faultBadge(face, place, index, width, height) {
   const words = face.place_pills[index];
-  const room = 24 + words.length * 5.9;
+  const room = 27 + words.length * 7.1;
   const x = place === "before" ? -6 : width - room + 6;
-  const y = place === "rollback" ? height - 5 : -9;
+  const y = place === "rollback" ? height - 7 : -12;
   return svg(
     "g",
     { class: "dnb-fault", "data-place": place, transform: `translate(${x} ${y})` },
@@ -203,9 +203,9 @@ function faultBadge(face, place, index, width, height) {
     svg(
       "g",
       { class: "dnb-pin" },
-      svg("rect", { width: room, height: 17, rx: 8.5 }),
-      svg("text", { class: "dnb-bolt", x: 10, y: 9, "font-size": 11, text: face.fault_glyph }),
-      svg("text", { class: "dnb-pill", x: 18, y: 9, "font-size": 10.5, text: words }),
+      svg("rect", { width: room, height: 20, rx: 10 }),
+      svg("text", { class: "dnb-bolt", x: 11, y: 10.5, "font-size": 13, text: face.fault_glyph }),
+      svg("text", { class: "dnb-pill", x: 20, y: 10.5, "font-size": 13, text: words }),
     ),
   );
 }
