@@ -68,7 +68,7 @@ def random_plot(rng: Random, *, faults: float = 0.6, threads: bool = True) -> Pl
         no_undo=no_undo,
         no_effect=some(sorted(no_undo), 0.4),
         rollback_failed=rng.random() < 0.75,
-        stop=rng.random() < 0.25,
+        stop=rng.random() < 0.4,
         eager=rng.random() < 0.4,
         abort_before=rng.randint(0, 4) if not wrong and rng.random() < 0.6 else None,
     )

@@ -199,6 +199,27 @@ def test_the_stop_button_inside_a_running_loop_rolls_back_and_goes_on():
     """) == ["stopped ['do book', 'undo book 2']"]
 
 
+def test_the_stop_button_pressed_three_times_rolls_back_once_and_is_raised_then():
+    """A real SIGINT, wherever it finds the loop; what comes after the first is remembered, not obeyed."""
+    assert in_a_process("""
+        import signal
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        async def main():
+            async def wait(results):
+                for _ in range(3):
+                    signal.raise_signal(signal.SIGINT)
+                await asyncio.Event().wait()
+            # asyncio.run has a handler of its own; a notebook's kernel has this one while a cell runs.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            try:
+                DagaFlow([(book, wait)]).run_sync(1)
+            except KeyboardInterrupt:
+                print("stopped", done)
+            print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+        asyncio.run(main())
+    """) == ["stopped ['do book', 'undo book 2']", "True"]
+
+
 def test_a_loop_that_cannot_be_made_re_entrant_is_named(done, monkeypatch):
     import nest_asyncio2
 

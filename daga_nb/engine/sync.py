@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Coroutine
+import signal
+import threading
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from daga_nb.errors import DagaError
@@ -40,12 +42,41 @@ def run_to_end(work: Coroutine[Any, Any, T]) -> T:
             f"run_sync cannot run inside this event loop ({error}): use `await flow.run()`"
         ) from None
     task = loop.create_task(work)
+    with _interrupts_cancel(task):
+        try:
+            return loop.run_until_complete(task)
+        except KeyboardInterrupt:
+            # It struck the loop all the same. The rollback is owed, if the run is still open.
+            if not task.done():
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    loop.run_until_complete(task)
+            raise
+
+
+@contextmanager
+def _interrupts_cancel(task: asyncio.Task[Any]) -> Iterator[None]:
+    """Turn the stop button into one cancel of `task`, and raise the interrupt when that has ended.
+
+    A `KeyboardInterrupt` that strikes just anywhere in the loop would leave it, and the run, in pieces. So
+    it is done as `asyncio.run` does it; further presses are remembered, not obeyed, until the rollback ends.
+    """
+    here = threading.current_thread() is threading.main_thread()
+    if not here or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    pressed: list[int] = []
+
+    def press(number: int, frame: Any) -> None:
+        pressed.append(number)
+        task.get_loop().call_soon_threadsafe(task.cancel)
+
+    signal.signal(signal.SIGINT, press)
     try:
-        return loop.run_until_complete(task)
-    except KeyboardInterrupt:
-        # The stop button struck the loop. The rollback is owed all the same, if the run is still open.
-        if not task.done():
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                loop.run_until_complete(task)
+        yield
+    except asyncio.CancelledError as error:
+        if pressed:
+            raise KeyboardInterrupt from error
         raise
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
