@@ -118,6 +118,106 @@ def test_wrapped_functions_are_looked_through():
     assert play(alone(pay).run()) == ["pay"]
 
 
+def decorated(wrapper_of, inner):
+    return functools.wraps(inner)(wrapper_of(inner))
+
+
+@pytest.mark.parametrize(
+    ("wrapper_of", "inner", "takes_results", "extras"),
+    [
+        # It passes everything on: the function inside tells.
+        (lambda f: lambda *args, **named: f(*args, **named), lambda rs, result: 0, True, ("result",)),
+        (lambda f: lambda *args, **named: f(*args, **named), lambda: 0, False, ()),
+        (lambda f: lambda *args, extra=1, **named: f(*args, **named), lambda rs, error: 0, True, ("error",)),
+        # It fills something in: the wrapper tells, and what it passes on by name is asked inside.
+        (lambda f: lambda rs: f("bound", rs), lambda bound, results: 0, True, ()),
+        (lambda f: lambda rs: f("bound", rs), lambda result, results: 0, True, ()),
+        (lambda f: lambda rs: f(rs, result=1), lambda rs, result: 0, True, ()),
+        (lambda f: lambda rs, result: f("bound", rs, result), lambda b, rs, result: 0, True, ("result",)),
+        (lambda f: lambda rs, **named: f(1, rs, **named), lambda b, rs, context: 0, True, ("context",)),
+        (lambda f: lambda rs, *args: f(1, rs, *args), lambda b, rs, context=None: 0, True, ()),
+        (lambda f: lambda: f("bound"), lambda bound: 0, False, ()),
+        # It passes only a part on.
+        (lambda f: lambda *args: f(*args), lambda rs, result=None: 0, True, ()),
+        (lambda f: lambda **named: f(**named), lambda *, result: 0, False, ("result",)),
+    ],
+)
+def test_a_decorator_is_asked_what_it_takes_and_what_it_passes_on(wrapper_of, inner, takes_results, extras):
+    found = rollback_target(decorated(wrapper_of, inner))
+    assert (found.takes_results, found.extras) == (takes_results, extras)
+    found.function(*found.arguments([], lambda name: name)[0], **found.arguments([], lambda name: name)[1])
+
+
+@pytest.mark.parametrize(
+    ("wrapper_of", "inner", "parameter"),
+    [
+        (lambda f: lambda *args, **named: f("bound", *args, **named), lambda bound, rs: 0, "rs"),
+        (lambda f: lambda *args: f(*args), lambda rs, result: 0, "result"),
+        (lambda f: lambda **named: f(**named), lambda rs: 0, "rs"),
+    ],
+)
+def test_a_decorator_that_would_be_called_wrongly_is_refused_at_construction(wrapper_of, inner, parameter):
+    with pytest.raises(FlowDefinitionError, match=f"nothing is known to hand to its parameter '{parameter}'"):
+        rollback_target(decorated(wrapper_of, inner))
+
+
+def test_decorators_are_seen_through_in_partials_methods_and_each_other():
+    def passing(function):
+        @functools.wraps(function)
+        def wrapper(*args, **named):
+            return function(*args, **named)
+
+        return wrapper
+
+    def connected(function):
+        @functools.wraps(function)
+        def wrapper(results, **named):
+            return function("connection", results, **named)
+
+        return wrapper
+
+    @passing
+    @connected
+    @passing
+    def refund(connection, results, result):
+        return connection, results, result
+
+    class Bank:
+        @passing
+        def refund(self, results, result):
+            return results, result
+
+    def handed(function):
+        args, named = rollback_target(function).arguments(["paid"], str.upper)
+        return function(*args, **named)
+
+    assert handed(refund) == ("connection", ["paid"], "RESULT")
+    assert handed(functools.partial(refund, result="bound")) == ("connection", ["paid"], "bound")
+    assert handed(functools.partial(refund, "bound")) == ("connection", "bound", "RESULT")
+    assert handed(Bank().refund) == (["paid"], "RESULT")
+    assert handed(functools.partial(Bank.refund, Bank())) == (["paid"], "RESULT")
+
+
+def test_a_rollback_that_its_decorator_gives_a_connection_undoes_its_action(done):
+    def connected(function):
+        @functools.wraps(function)
+        def wrapper(results, result):
+            return function("connection", results, result)
+
+        return wrapper
+
+    made = action(done, "book", undo=False)
+
+    @made.on_rollback
+    @connected
+    def cancel(connection, results, result):
+        done.append(f"undo {result} by {connection}")
+
+    with pytest.raises(DagaFlowError):
+        play(DagaFlow([(made, action(done, "pay", fails=Boom("no")))]).run())
+    assert done == ["do book", "do pay", "undo pay", "undo book by connection"]
+
+
 @pytest.mark.parametrize(
     ("thing", "name"),
     [

@@ -10,6 +10,7 @@ from types import FunctionType
 from typing import Any, NamedTuple
 
 from daga_nb.core.moves import Undo
+from daga_nb.engine.signatures import parameters_of
 from daga_nb.errors import FlowDefinitionError
 
 __all__ = ["ActionCall", "Context", "Target", "display_name"]
@@ -141,17 +142,11 @@ def target(
             )
     is_async = inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(function)
     try:
-        parameters = list(inspect.signature(function).parameters.values())
+        first, others = parameters_of(function)
     except (ValueError, TypeError):  # some builtins do not tell
         return Target(function, is_async, True, (), in_thread)
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    first = next(
-        (one for one in parameters if one.kind in (*positional, inspect.Parameter.VAR_POSITIONAL)), None
-    )
     extras: list[str] = []
-    for one in parameters:
-        if one is first or one.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD):
-            continue
+    for one in others:
         if one.name in allowed and one.kind is not inspect.Parameter.POSITIONAL_ONLY:
             extras.append(one.name)
         elif one.default is one.empty:
