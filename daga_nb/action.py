@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from logging import Logger, getLogger
@@ -27,7 +28,8 @@ class DagaAction(Generic[I, O], metaclass=DagaMeta):
     Parameters
     ----------
     wrapped
-        The function, async or plain. A plain one runs in a thread.
+        The function, async or plain. A plain one runs in a thread. From an action, another one is made, with
+        the options and the rollback of the first.
     name
         The name to show, if not the function's.
     no_effect
@@ -92,8 +94,13 @@ class DagaAction(Generic[I, O], metaclass=DagaMeta):
         else:
             if not callable(wrapped):
                 raise FlowDefinitionError(f"DagaAction wraps a function, and {wrapped!r} cannot be called")
-            self.wrapped_func = wrapped
+            self.wrapped_func = registered_function(wrapped)
             self.is_decorator_action = True
+            origin = action_in(wrapped)
+            if origin is not None:
+                self.no_effect = origin.no_effect
+                self.in_thread = origin.in_thread
+                self.rollback_timeout = origin.rollback_timeout
             self.__name__ = display_name(wrapped)
             self.__doc__ = wrapped.__doc__
             self.__wrapped__ = wrapped
@@ -145,7 +152,7 @@ class DagaAction(Generic[I, O], metaclass=DagaMeta):
             The rollback's result, or True when that is falsy; None, with a warning on `log`, when there is
             no rollback.
         """
-        registered = self._wrapped_action_instance
+        registered = rollback_of(self)
         if registered is None:
             self.log.warning("No rollback action for %s", self)
             return None
@@ -198,10 +205,27 @@ class DagaAction(Generic[I, O], metaclass=DagaMeta):
 
 
 def registered_function(action: Any) -> Callable[..., Any]:
-    """Give what is really called when `action`, a function or a `DagaAction`, is."""
+    """Give what is really called when `action`, a function, a `DagaAction` or a partial of one, is."""
     if isinstance(action, DagaAction):
         return action.wrapped_func if action.is_decorator_action else action.__call__
+    if isinstance(action, functools.partial) and action_in(action) is not None:
+        inner = registered_function(action.func)
+        return functools.partial(inner, *action.args, **action.keywords)
     return action  # type: ignore[no-any-return]
+
+
+def rollback_of(action: DagaAction[Any, Any]) -> Any:
+    """Give what is registered to undo `action`, or the action that it was made from; None if nothing is."""
+    registered = action._wrapped_action_instance
+    origin = action_in(action.__dict__.get("__wrapped__"))
+    return rollback_of(origin) if registered is None and origin is not None else registered
+
+
+def action_in(node: Any) -> DagaAction[Any, Any] | None:
+    """Give the action that a node of a graph is, or binds arguments to."""
+    while isinstance(node, functools.partial):
+        node = node.func
+    return node if isinstance(node, DagaAction) else None
 
 
 class EmptyAction(DagaAction[I, O]):

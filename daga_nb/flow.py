@@ -9,7 +9,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 import networkx as nx
 
-from daga_nb.action import DagaAction, EmptyAction, registered_function
+from daga_nb.action import EmptyAction, action_in, registered_function, rollback_of
 from daga_nb.core.moves import Policy
 from daga_nb.core.plan import Plan
 from daga_nb.engine.calls import ActionCall, display_name, rollback_target, target
@@ -98,9 +98,7 @@ class DagaFlow(Generic[I, O]):
             },
         )
         self._calls = [_call_of(node) for node in self.plan.nodes]
-        self._actions = [
-            number for number, node in enumerate(self.plan.nodes) if isinstance(node, DagaAction)
-        ]
+        self._actions = [action for action in map(action_in, self.plan.nodes) if action is not None]
         self._registered = self._rollbacks()
 
     def __repr__(self) -> str:
@@ -135,8 +133,7 @@ class DagaFlow(Generic[I, O]):
         return self._calls
 
     def _rollbacks(self) -> list[Any]:
-        nodes = self.plan.nodes
-        return [nodes[number]._wrapped_action_instance for number in self._actions]
+        return [rollback_of(action) for action in self._actions]
 
     def start(self, input: I | None = None, *, faults: Iterable[Fault] = ()) -> FlowRun:
         """Give a run that has run nothing yet. It needs no event loop until it is awaited.
@@ -272,18 +269,21 @@ def _name_of(node: Any) -> str:
 
 def _call_of(node: Any) -> ActionCall:
     """Look at one node of the graph: how it is called, and how it is undone."""
-    if not isinstance(node, DagaAction):
+    action = action_in(node)
+    if action is None:
         return ActionCall(target(node))
-    name = display_name(node)
-    _check_seconds(f"{name}: rollback_timeout", node.rollback_timeout)
-    action = target(registered_function(node), in_thread=node.in_thread, what=name)
-    registered = node._wrapped_action_instance
+    name, timeout = display_name(node), action.rollback_timeout
+    _check_seconds(f"{name}: rollback_timeout", timeout)
+    called = target(registered_function(node), in_thread=action.in_thread, what=name)
+    registered = rollback_of(action)
     if registered is None:
-        return ActionCall(action, None, node.no_effect, node.rollback_timeout)
-    if node.no_effect:
+        return ActionCall(called, None, action.no_effect, timeout)
+    if action.no_effect:
         raise FlowDefinitionError(f"{name} says no_effect=True and has a rollback: one of the two is wrong.")
-    threaded = registered.in_thread if isinstance(registered, DagaAction) else node.in_thread
+    undoing = action_in(registered)
     undo = rollback_target(
-        registered_function(registered), in_thread=threaded, what=f"the rollback of {name}"
+        registered_function(registered),
+        in_thread=(undoing or action).in_thread,
+        what=f"the rollback of {name}",
     )
-    return ActionCall(action, undo, False, node.rollback_timeout)
+    return ActionCall(called, undo, False, timeout)

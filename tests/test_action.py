@@ -1,12 +1,15 @@
 """Actions: how they are made, called and undone by hand."""
 
 import asyncio
+import functools
 import logging
+import threading
 
+import networkx as nx
 import pytest
-from helpers import Boom, play
+from helpers import Boom, action, play
 
-from daga_nb import DagaAction, DagaFlow, DagaFlowError
+from daga_nb import DagaAction, DagaFlow, DagaFlowError, Fault
 from daga_nb.action import EmptyAction
 from daga_nb.errors import FlowDefinitionError
 
@@ -298,3 +301,59 @@ def test_two_actions_of_one_function_are_two(done):
     assert first != second
     assert len({first, second}) == 2
     assert DagaFlow([(first, second)]).plan.names == ("pay", "pay 2")
+
+
+@pytest.mark.parametrize("registered", ["before", "after"])
+@pytest.mark.parametrize(
+    "another",
+    [
+        lambda action: DagaAction(action),
+        lambda action: DagaAction(DagaAction(action, name="again")),
+        lambda action: functools.partial(action),
+        lambda action: DagaAction(functools.partial(action)),
+        lambda action: functools.partial(functools.partial(action)),
+    ],
+)
+def test_what_is_made_of_an_action_has_its_rollback_and_its_options(done, another, registered):
+    def book(results):
+        done.append(f"do {threading.current_thread() is threading.main_thread()}")
+
+    made = DagaAction(book, in_thread=False)
+    node = another(made) if registered == "after" else None
+    made.on_rollback(lambda results: done.append("undo"))
+    run = DagaFlow([(node or another(made), action(done, "pay", fails=Boom("no")))]).start()
+    with pytest.raises(DagaFlowError):
+        play(run.finish())
+    assert done == ["do True", "do pay", "undo pay", "undo"]
+    assert run.state == "ROLLED_BACK"
+
+
+def test_arguments_bound_to_an_action_are_its_own_and_not_its_rollbacks(done):
+    @DagaAction
+    def book(results, seats):
+        return f"{seats} seats"
+
+    @book.on_rollback
+    def cancel(results, result):
+        done.append(f"undo {result}")
+
+    graph = nx.DiGraph([(functools.partial(book, seats=2), functools.partial(book, seats=3))])
+    run = DagaFlow(graph).start(faults=[Fault.raising(Boom("no"), at="book 2", where="after")])
+    with pytest.raises(DagaFlowError):
+        play(run.finish())
+    assert done == ["undo None", "undo 2 seats"]
+
+
+def test_an_action_of_an_action_may_have_a_rollback_and_options_of_its_own(done):
+    made = DagaAction(pay, rollback_timeout=3)
+    made.on_rollback(lambda results: done.append("first"))
+    own = DagaAction(made, name="own", rollback_timeout=4)
+    own.on_rollback(lambda results: done.append("own"))
+    assert (own.rollback_timeout, DagaAction(made).rollback_timeout) == (4, 3)
+    run = DagaFlow([(made, own)]).start()
+    play(run.finish())
+    play(run.rollback())
+    assert done == ["own", "first"]
+    play(own.rollback([]))
+    play(DagaAction(made).rollback([]))
+    assert done == ["own", "first", "own", "first"]
