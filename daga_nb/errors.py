@@ -173,7 +173,7 @@ def describe(error: BaseException, limit: int = 200) -> str:
     kind = type(error).__name__
     try:
         text = " ".join(str(error).split())
-    except Exception as broken:
+    except BaseException as broken:  # it is only words that are made here: even a SystemExit is about them
         text = f"(its message cannot be shown: {type(broken).__name__})"
     if len(text) > limit:
         text = text[: limit - 1] + "…"
@@ -186,5 +186,5 @@ def add_note_once(error: BaseException, note: str) -> None:
         notes: Any = getattr(error, "__notes__", None)
         if not isinstance(notes, list) or note not in notes:
             error.add_note(note)
-    except Exception as refused:
+    except BaseException as refused:
         log.debug("%s takes no note (%s): %s", type(error).__name__, type(refused).__name__, note)

@@ -24,6 +24,15 @@ END = {"ROLLED_BACK": "undo-", "ROLLBACK_FAILED": "undo-"}
 Mark = tuple[str, str]
 
 
+class Failure(RuntimeError):
+    """Equal to its copies: what a fault raises is one."""
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.args == other.args  # type: ignore[attr-defined]
+
+    __hash__ = RuntimeError.__hash__
+
+
 @dataclass(frozen=True)
 class Plot:
     """A saga and the way it is carried out."""
@@ -94,8 +103,8 @@ class Told:
         self.plot, self.saga = plot, plot.saga
         self.marks: list[Mark] = []
         self.handed: dict[Mark, Any] = {}
-        self.errors = {name: RuntimeError(f"do {name}") for name in self.saga.fails}
-        self.undo_errors = {name: RuntimeError(f"undo {name}") for name in self.saga.undo_fails}
+        self.errors = {name: Failure(f"do {name}") for name in self.saga.fails}
+        self.undo_errors = {name: Failure(f"undo {name}") for name in self.saga.undo_fails}
         self.faults = [
             Fault.raising(self.errors[name], at=name, where=where)  # type: ignore[arg-type]
             for name, where in plot.places.items()
@@ -267,6 +276,9 @@ class Told:
         assert {n: run.errors[n] for n in failed if n in self.errors} == {
             n: self.errors[n] for n in failed if n in self.errors
         }
+        for name in failed:
+            if name in self.errors and self.plot.places.get(name, "own") == "own":
+                assert run.errors[name] is self.errors[name]
         undos = [name for name in run.plan.names if run.states[name] is NodeState.ROLLBACK_FAILED]
         assert list(run.rollback_errors) == undos
         if ended is None:

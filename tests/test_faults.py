@@ -161,7 +161,8 @@ def test_after_the_effect_has_happened_and_failure_is_reported_all_the_same(done
     with pytest.raises(DagaFlowError):
         play(run.finish())
     assert done == ["do charge", "undo charge"]
-    assert given == [(None, error)]
+    assert given == [(None, run.errors["charge"])]
+    assert str(given[0][1]) == "reply lost"
     assert run.results == {}
     assert words(run) == {"charge": "rolled back"}
 
@@ -247,17 +248,61 @@ def test_a_fault_belongs_to_its_run(done):
     assert sound.faults == ()
 
 
-def test_one_error_planted_in_two_runs_has_the_traceback_and_notes_of_one(done):
+class Coded(Exception):
+    """Its arguments are not those that it is made with, so that a copy would say something else."""
+
+    def __init__(self, code):
+        super().__init__(f"code {code}")
+
+
+class Detailed(Exception):
+    def __init__(self, text, *, detail=None):
+        super().__init__(text)
+        self.detail = detail
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Boom("planted"),
+        Detailed("planted", detail={"key": 1}),
+        OSError(2, "no such file", "name"),
+        UnicodeDecodeError("utf-8", b"x", 0, 1, "why"),
+    ],
+)
+def test_an_error_planted_in_several_runs_is_another_one_in_each(done, error):
+    error.add_note("of the user")
     flow = flow_of(done, nodes="a")
-    error = Boom("planted")
+    fault = Fault.raising(error, at="a")
+    raised = []
+    for _ in range(2):
+        with pytest.raises(DagaFlowError) as failed:
+            play(flow.run(faults=[fault]))
+        raised += failed.value.exceptions
+    assert done == ["undo a"] * 2
+    assert len({id(one) for one in (error, *raised)}) == 3
+    for one in raised:
+        assert (type(one), str(one), one.args) == (type(error), str(error), error.args)
+        assert getattr(one, "detail", None) == getattr(error, "detail", None)
+        assert one.__notes__ == ["of the user", "in action 'a', batch 1, attempt 1"]
+        assert one.__traceback__ is not None
+    assert error.__notes__ == ["of the user"]
+    assert error.__traceback__ is None
+
+
+def test_an_error_that_would_not_be_the_same_when_copied_is_raised_itself(done):
+    flow = flow_of(done, nodes="a")
+    error = Coded(7)
     depths = []
     for _ in range(3):
-        with pytest.raises(DagaFlowError):
+        with pytest.raises(DagaFlowError) as failed:
             play(flow.run(faults=[Fault.raising(error, at="a")]))
+        assert failed.value.exceptions[0] is error
         depth, frame = 0, error.__traceback__
         while frame is not None:
             depth, frame = depth + 1, frame.tb_next
         depths.append(depth)
+    assert str(error) == "code 7"
     assert depths[0] == depths[1] == depths[2]
     assert error.__notes__ == ["in action 'a', batch 1, attempt 1"]
     assert done == ["undo a"] * 3

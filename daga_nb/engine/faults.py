@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from copy import copy
 from dataclasses import dataclass
+from logging import getLogger
 from typing import Any, Literal, get_args
 
 from daga_nb.core.moves import Undo
@@ -11,6 +13,8 @@ from daga_nb.core.plan import Plan
 from daga_nb.errors import FaultError, UnknownAction, describe
 
 __all__ = ["Fault", "FaultPlan", "Where", "find_node"]
+
+log = getLogger(__name__)
 
 Where = Literal["before", "after", "rollback"]
 
@@ -24,7 +28,7 @@ class Fault:
     Attributes
     ----------
     error
-        What is raised: an exception, or a class of exceptions.
+        What is raised: a copy of this exception, or a new one of this class.
     at
         The display name of the action, or the action itself.
     where
@@ -77,9 +81,8 @@ class Fault:
         return _IN_WORDS[self.where]
 
     def fire(self) -> BaseException:
-        """Give what is to be raised, without the traceback of an earlier run."""
-        error = self.error() if isinstance(self.error, type) else self.error
-        return error.with_traceback(None)
+        """Give what is to be raised, each time a fresh one: the runs that it strikes do not share it."""
+        return self.error() if isinstance(self.error, type) else _fresh(self.error)
 
     def __str__(self) -> str:
         at = self.at if isinstance(self.at, str) else getattr(self.at, "__name__", self.at)
@@ -87,6 +90,25 @@ class Fault:
         return f"Fault.raising({error}, at={at!r}, where={self.where!r})"
 
     __repr__ = __str__
+
+
+def _fresh(error: BaseException) -> BaseException:
+    """Give a copy of an error without its traceback; the error itself if it cannot be copied as it is."""
+    try:
+        made = copy(error)
+        parts = zip(made.args, error.args, strict=True)
+        if (
+            type(made) is type(error)
+            and all(one is other for one, other in parts)
+            and str(made) == str(error)
+        ):
+            notes = made.__dict__.get("__notes__")
+            if isinstance(notes, list):  # the copy has the very list
+                made.__dict__["__notes__"] = list(notes)
+            return made
+    except BaseException as refused:  # its `str` may do anything
+        log.debug("%s is raised as it is, not copied: %s", type(error).__name__, describe(refused))
+    return error.with_traceback(None)
 
 
 def find_node(plan: Plan, at: Any) -> int:
