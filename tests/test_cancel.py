@@ -20,8 +20,17 @@ from strategies import Plot, Told, ending, random_plot
 from daga_nb import DagaAction, DagaFlow, DagaFlowError, FlowRun
 from daga_nb.core.states import NodeState, RunState
 from daga_nb.debug.stepper import Pacer
-from daga_nb.engine import driver
-from daga_nb.errors import ActionInterrupted, RunAborted
+from daga_nb.engine import inflight
+from daga_nb.errors import ActionInterrupted, RunAborted, RunBusy
+
+# Eager tasks came with Python 3.12.
+EAGER = [False, True] if sys.version_info >= (3, 12) else [False]
+
+
+def make_eager(eager: bool) -> None:
+    if eager:
+        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)  # type: ignore[attr-defined]
+
 
 # ------------------------------------------------------------------ at every moment
 
@@ -404,7 +413,7 @@ def test_the_errors_of_rollbacks_stand_in_the_notes_of_the_cancellation():
             await run.finish()
         assert caught.value.__notes__ == [
             f"run {run.id} of 'flow' was cancelled: rollback incomplete",
-            "the rollback of 'a' (batch 1) failed: RuntimeError: undo a",
+            "the rollback of 'a' (batch 1) failed: Failure: undo a",
         ]
 
     watched(work())
@@ -429,21 +438,87 @@ def test_an_abort_drains_first():
     watched(work())
 
 
-def test_an_action_that_cancels_its_own_run():
+@pytest.mark.parametrize("eager", EAGER)
+@pytest.mark.parametrize("through", ["itself", "a task", "a thread"])
+@pytest.mark.parametrize("command", ["cancel", "rollback", "finish"])
+def test_an_action_that_would_wait_for_its_own_run_is_refused_and_nothing_is_half_done(
+    command: str, through: str, eager: bool
+):
     async def work() -> None:
+        make_eager(eager)
         undone = []
 
-        async def suicidal(results: Any) -> None:
-            await run.cancel()
+        async def ask() -> None:
+            await getattr(run, command)()
 
-        action: DagaAction[Any, Any] = DagaAction(suicidal)
+        async def selfish(results: Any) -> None:
+            if through == "itself":
+                await ask()
+            elif through == "a task":
+                await asyncio.wait_for(ask(), 10)
+            else:
+                await asyncio.to_thread(lambda: asyncio.run(ask()))
+
+        async def other(results: Any) -> str:
+            return "other"
+
+        action: DagaAction[Any, Any] = DagaAction(selfish)
         action.on_rollback(lambda results, context: undone.append(context.outcome))
+        run = DagaFlow([(other, action)]).start()
+        with pytest.raises(DagaFlowError) as caught:
+            await run.finish()
+        (error,) = caught.value.exceptions
+        assert type(error) is RunBusy
+        assert "an action cannot wait for its own run" in str(error)
+        assert undone == ["FAILED"]
+        assert (
+            run.events[5].reason == "selfish failed"
+        )  # and not that it was cancelled, or rolled back by request
+
+    watched(work())
+
+
+@pytest.mark.parametrize("command", ["cancel", "rollback", "finish", "step"])
+def test_a_call_from_another_event_loop_is_refused_and_nothing_is_half_done(command: str):
+    async def work() -> None:
+        trip = Trip()
+        finish = asyncio.ensure_future(trip.run.finish())
+        await trip.through("flight")
+        before = len(trip.run.events)
+
+        async def ask() -> None:
+            await getattr(trip.run, command)()
+
+        with pytest.raises(RunBusy):
+            await asyncio.to_thread(lambda: asyncio.run(ask()))
+        assert len(trip.run.events) == before
+        trip.gate.open_wide()
+        assert await finish == ["pay"]
+
+    watched(work())
+
+
+@pytest.mark.parametrize("eager", EAGER)
+def test_a_cancel_in_the_first_slice_of_an_action_reaches_it(eager: bool):
+    async def work() -> None:
+        make_eager(eager)
+        undone = []
+
+        async def act(results: Any) -> None:
+            cancel_soon()
+            await asyncio.get_running_loop().create_future()
+
+        def cancel_soon() -> None:
+            finish.cancel()
+
+        action: DagaAction[Any, Any] = DagaAction(act)
+        action.on_rollback(lambda results: undone.append("act"))
         graph: nx.DiGraph[Any] = nx.DiGraph()
         graph.add_node(action)
-        run = DagaFlow(graph).start()
+        finish = asyncio.ensure_future(DagaFlow(graph).start().finish())
         with pytest.raises(asyncio.CancelledError):
-            await run.finish()
-        assert undone == ["FAILED"]
+            await finish
+        assert undone == ["act"]
 
     watched(work())
 
@@ -524,52 +599,90 @@ def test_an_action_that_swallows_its_cancellation_and_gives_a_value_has_succeede
     watched(work())
 
 
-def test_an_action_that_swallows_its_cancellation_for_ever_is_given_up(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-):
-    monkeypatch.setattr(driver, "_GRACE", 0.01)
+class Deaf:
+    """An action that goes on after each cancel, until it is released; `told` names what happened."""
 
-    async def work() -> None:
-        handed = []
-        release = asyncio.Event()
+    def __init__(self, rollback_timeout: float) -> None:
+        self.release = asyncio.Event()
+        self.told: list[Any] = []
+        self.flow = single(self.act, self.take_back, rollback_timeout=rollback_timeout)
+        self.flow.rollback_timeout = 0.01
+        self.run = self.flow.start()
 
-        async def deaf(results: Any) -> str:
-            while not release.is_set():
-                try:
-                    await release.wait()
-                except asyncio.CancelledError:
-                    continue
-            return "too late"
+    async def act(self, results: Any) -> str:
+        while not self.release.is_set():
+            try:
+                await self.release.wait()
+            except asyncio.CancelledError:
+                continue
+        self.told.append("effect")
+        return "too late"
 
-        async def take_back(results: Any, result: Any, context: Any) -> None:
-            handed.append((result, context.outcome))
+    async def take_back(self, results: Any, result: Any, context: Any) -> None:
+        self.told.append((result, context.outcome))
 
-        flow = single(deaf, take_back, rollback_timeout=30)
-        flow.rollback_timeout = 0.01
-        run = flow.start()
-        before = asyncio.all_tasks()
-        task = asyncio.ensure_future(run.finish())
-        await until(run, "act", "RUNNING")
+    async def cancelled(self) -> asyncio.Task[Any]:
+        task = asyncio.ensure_future(self.run.finish())
+        await until(self.run, "act", "RUNNING")
         await let_move()
         task.cancel()
+        return task
+
+    def story(self) -> list[str]:
+        return [str(e.state) for e in self.run.events if e.node == "act"]
+
+
+def test_an_action_that_swallows_its_cancellation_is_given_up_and_its_rollback_waits_for_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setattr(inflight, "_GRACE", 0.01)
+
+    async def work() -> None:
+        deaf = Deaf(rollback_timeout=30)
+        task = await deaf.cancelled()
+        await until(deaf.run, "act", "ROLLING_BACK")
+        await let_move()
+        assert deaf.told == []
+        deaf.release.set()
         with pytest.raises(asyncio.CancelledError):
             await task
-        story = [str(e.state) for e in run.events if e.node == "act"]
-        assert story == ["RUNNING", "UNKNOWN", "ROLLING_BACK", "ROLLED_BACK"]
-        assert handed == [(None, "UNKNOWN")]
-        assert flow.first_undone == ["first"]  # type: ignore[attr-defined]
-        assert len(asyncio.all_tasks() - before) == 1  # nothing can end it but itself
-        count = len(run.events)
-        release.set()
-        await let_move()
-        assert len(run.events) == count
-        assert "act" not in run.results
+        assert deaf.told == ["effect", ("too late", "UNKNOWN")]
+        assert deaf.story() == ["RUNNING", "UNKNOWN", "ROLLING_BACK", "ROLLED_BACK"]
+        assert deaf.flow.first_undone == ["first"]  # type: ignore[attr-defined]
+        assert deaf.run.state is RunState.ROLLED_BACK
 
     with caplog.at_level(logging.ERROR):
         watched(work())
     assert [record.message for record in caplog.records] == [
         "the call of 'act' does not end, although it was cancelled"
     ]
+
+
+def test_an_action_that_outlives_the_deadline_of_its_rollback_too_is_never_overtaken_by_it(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(inflight, "_GRACE", 0.01)
+
+    async def work() -> None:
+        before = asyncio.all_tasks()
+        deaf = Deaf(rollback_timeout=0.01)
+        task = await deaf.cancelled()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert len(asyncio.all_tasks() - before) == 1  # nothing can end it but itself
+        assert deaf.story() == ["RUNNING", "UNKNOWN", "ROLLING_BACK", "ROLLBACK_FAILED"]
+        assert deaf.run.events[-4].reason == (
+            "TimeoutError: it did not end within 0.01 s; it was not called, because its action still runs"
+        )
+        assert deaf.flow.first_undone == ["first"]  # type: ignore[attr-defined]
+        assert deaf.run.state is RunState.ROLLBACK_INCOMPLETE
+        count = len(deaf.run.events)
+        deaf.release.set()
+        await let_move()
+        assert deaf.told == ["effect"]
+        assert len(deaf.run.events) == count
+
+    watched(work())
 
 
 def test_a_thread_that_ends_before_the_deadline_is_awaited():
@@ -734,7 +847,7 @@ def test_a_rollback_has_a_deadline(kind: str):
 def test_a_rollback_that_swallows_its_deadline_is_given_up(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
-    monkeypatch.setattr(driver, "_GRACE", 0.01)
+    monkeypatch.setattr(inflight, "_GRACE", 0.01)
 
     async def work() -> None:
         release = asyncio.Event()
@@ -902,6 +1015,40 @@ def test_a_real_interrupt_rolls_back_and_ends_with_keyboard_interrupt(how: str):
     assert out == ["undo b", "undo a"]
     assert err.rstrip().endswith("KeyboardInterrupt")
     assert "never" not in err
+    assert code in (-signal.SIGINT, 130)
+
+
+def test_further_interrupts_do_not_strike_the_rollback_of_run_sync():
+    script = SCRIPT.replace(
+        "    await asyncio.sleep(0)\n",
+        "    print('ready', flush=True)\n    await asyncio.sleep(0.1)\n    print('ready', flush=True)\n"
+        "    await asyncio.sleep(0.1)\n",
+    )
+    code, out, err = python(script + "flow.run_sync()", interrupt=True, times=3)
+    assert out == ["undo b", "undo a"]
+    assert err.rstrip().endswith("KeyboardInterrupt")
+    assert code in (-signal.SIGINT, 130)
+
+
+def test_an_interrupt_after_a_loop_was_made_re_entrant_rolls_back_too():
+    """nest-asyncio2 replaces `asyncio.run` for the whole process; its own does not handle the interrupt."""
+    nested = """
+async def one(results):
+    return 1
+
+async def main():
+    DagaFlow([(one, two)]).run_sync()
+
+async def two(results):
+    return 2
+
+asyncio.run(main())
+signal.signal(signal.SIGINT, signal.default_int_handler)
+flow.run_sync()
+"""
+    code, out, err = python("import signal" + SCRIPT + nested, interrupt=True)
+    assert out == ["undo b", "undo a"]
+    assert err.rstrip().endswith("KeyboardInterrupt")
     assert code in (-signal.SIGINT, 130)
 
 

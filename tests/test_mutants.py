@@ -17,6 +17,7 @@ from daga_nb.engine import run as run_module
 from daga_nb.engine.calls import ActionCall
 from daga_nb.engine.driver import Driver
 from daga_nb.engine.faults import FaultPlan
+from daga_nb.engine.inflight import InFlight
 from daga_nb.engine.outcomes import Outcomes
 from daga_nb.engine.perform import Performer
 from daga_nb.errors import DagaError
@@ -231,15 +232,15 @@ def a_batch_does_not_wait_for_the_one_before(patch: pytest.MonkeyPatch) -> None:
 
 @mutant
 def a_failure_takes_its_siblings_along(patch: pytest.MonkeyPatch) -> None:
-    right = Driver._settle
+    right = InFlight._enter
 
-    def settle(self: Driver, node: int, outcome: Any) -> None:
+    def enter(self: InFlight, node: int, outcome: Any) -> None:
         right(self, node, outcome)
         if outcome.error is not None:
-            for task in self._tasks.values():
+            for task in filter(None, self.tasks.values()):
                 task.cancel()
 
-    patch.setattr(Driver, "_settle", settle)
+    patch.setattr(InFlight, "_enter", enter)
 
 
 @mutant

@@ -12,22 +12,36 @@ from daga_nb.core.states import NodeState
 from daga_nb.engine.faults import Fault
 from daga_nb.errors import ActionInterrupted, RollbackError, add_note_once, describe
 
-__all__ = ["Outcome", "Outcomes"]
+__all__ = ["Outcome", "Outcomes", "lost", "never_called"]
 
 
 class Outcome(NamedTuple):
-    """How one call ended: its value, or its error and the fault that was planted for it; and its seconds."""
+    """How one call ended: its value, or its error and the fault that was planted for it; and its seconds.
+
+    `lost` says why it is not known how it ended.
+    """
 
     value: Any
     error: BaseException | None
     planted: Fault | None
-    seconds: float
+    seconds: float | None
+    lost: str = ""
 
     @property
     def reason(self) -> str:
         """The error in words."""
         planted = f" (planted, {self.planted.place})" if self.planted else ""
         return "" if self.error is None else describe(self.error) + planted
+
+
+def lost(why: str) -> Outcome:
+    """Give the outcome of a call that nobody will hear of any more."""
+    return Outcome(None, None, None, None, why)
+
+
+def never_called(why: str = "cancelled before it was called") -> Outcome:
+    """Give the outcome of an action that was shown as running, and then not called."""
+    return Outcome(None, asyncio.CancelledError(why), None, 0.0)
 
 
 class Outcomes:
@@ -41,6 +55,10 @@ class Outcomes:
         Of the rollbacks; seconds.
     in_thread
         The calls that went to a thread and have not been heard of since.
+    strays
+        The tasks of actions that were given up, and may still run.
+    overdue
+        The rollbacks that outlived their deadline, with its seconds.
     lost
         The actions whose outcome is not known.
     cause
@@ -58,13 +76,19 @@ class Outcomes:
         self.rollback_errors: dict[int, RollbackError] = {}
         self.rollback_durations: dict[int, float] = {}
         self.in_thread: dict[int, concurrent.futures.Future[Any]] = {}
+        self.strays: dict[int, asyncio.Task[Outcome]] = {}
+        self.overdue: dict[int, float] = {}
         self.lost: set[int] = set()
         self.cause: Exception | None = None
         self.fatal: BaseException | None = None
 
     def forward(self, node: int, outcome: Outcome) -> tuple[NodeState, str]:
         """Keep how the call of an action ended; give its state and the reason."""
-        self.durations[node] = outcome.seconds
+        if outcome.seconds is not None:
+            self.durations[node] = outcome.seconds
+        if outcome.lost:
+            self.lost.add(node)
+            return NodeState.UNKNOWN, outcome.lost
         error = outcome.error
         if error is None:
             self.results[node] = outcome.value
@@ -75,21 +99,26 @@ class Outcomes:
             return NodeState.UNKNOWN, "its thread still runs"
         return NodeState.FAILED, outcome.reason
 
-    def back(self, node: int, outcome: Outcome, deadline: float | None) -> tuple[NodeState, str]:
-        """Keep how a rollback ended; `deadline` is the seconds it had, if it has outlived them."""
-        self.rollback_durations[node] = outcome.seconds
+    def back(self, node: int, outcome: Outcome) -> tuple[NodeState, str]:
+        """Keep how a rollback ended; give its action's state and the reason."""
+        if outcome.seconds is not None:
+            self.rollback_durations[node] = outcome.seconds
         error = outcome.error
         if error is None:
             self.rollback_results[node] = outcome.value
             return NodeState.ROLLED_BACK, ""
-        if deadline is not None and isinstance(error, asyncio.CancelledError):
-            thread = "; its thread still runs" if node in self.in_thread else ""
-            error = TimeoutError(f"it did not end within {deadline:g} s{thread}")
+        if node in self.overdue and isinstance(error, asyncio.CancelledError):
+            error = TimeoutError(f"it did not end within {self.overdue[node]:g} s{self._still(node)}")
         self._heed(error)
         name, batch = self._plan.names[node], self._plan.batch_of[node] + 1
         add_note_once(error, f"in the rollback of action {name!r}, batch {batch}, attempt 1")
         self.rollback_errors[node] = RollbackError(name, batch, error)
         return NodeState.ROLLBACK_FAILED, outcome._replace(error=error).reason
+
+    def _still(self, node: int) -> str:
+        if node in self.strays:
+            return "; it was not called, because its action still runs"
+        return "; its thread still runs" if node in self.in_thread else ""
 
     def ended(self, node: int) -> str:
         """Give how an action ended, for its rollback."""

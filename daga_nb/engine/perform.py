@@ -81,13 +81,19 @@ class Performer:
         return Outcome(value, None, None, perf_counter() - begun)
 
     async def _outlived(self, node: int) -> None:
-        """Wait for the thread of an action whose outcome was lost: it could overtake its own rollback."""
-        future = self.outcomes.in_thread.get(node)
-        if future is not None:
-            value, error = await asyncio.shield(asyncio.wrap_future(future))
+        """Wait for an action that was given up: it could overtake its own rollback."""
+        thread = self.outcomes.in_thread.get(node)
+        if thread is not None:
+            value, error = await asyncio.shield(asyncio.wrap_future(thread))
             del self.outcomes.in_thread[node]
             if error is None:
                 self.outcomes.results[node] = value
+        stray = self.outcomes.strays.get(node)
+        if stray is not None:
+            late = await asyncio.shield(stray)
+            del self.outcomes.strays[node]
+            if late.error is None:
+                self.outcomes.results[node] = late.value
 
     async def _call(
         self, node: int, call: Target, inputs: list[Any], outcome: str | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from asyncio import CancelledError
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from logging import getLogger
@@ -81,10 +80,15 @@ class Recorder:
             self._tell(event)
 
     def _tell(self, event: Event) -> None:
+        struck: KeyboardInterrupt | None = None
         for observer in tuple(self.observers):
             try:
                 observer(event)
-            except (Exception, CancelledError):
+            except KeyboardInterrupt as error:
+                struck = error  # a person's, who happened to strike here: it goes on when all are told
+            except BaseException:
                 log.exception("an observer of run %s failed and hears no more: %r", self._run_id, observer)
                 if observer in self.observers:
                     self.observers.remove(observer)
+        if struck is not None:
+            raise struck

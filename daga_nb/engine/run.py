@@ -175,6 +175,7 @@ class FlowRun(RunLook):
             If a rollback failed; the others have been tried all the same.
         """
         driver = self._driver
+        driver.check_apart()
         first = len(self.events)
         driver.close("rolled back by request")
         while True:
@@ -196,6 +197,7 @@ class FlowRun(RunLook):
         deadline. Who awaits the run gets a `CancelledError`. A run that has ended stays as it is.
         """
         driver = self._driver
+        driver.check_apart()
         first = len(self.events)
         driver.cancel()
         while True:

@@ -19,9 +19,13 @@ T = TypeVar("T")
 def run_to_end(work: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end and give what it returns.
 
+    A press of the stop button (SIGINT) becomes one cancel; it is raised as a `KeyboardInterrupt` when the
+    rollback has ended, and further presses are remembered until then.
+
     Inside a running loop, as in a notebook's cell, the loop is made re-entrant by nest-asyncio2 on first
-    use. Nested calls end in the reverse order of their beginning: one that waits for an earlier one waits
-    for ever. There, ``await flow.run()`` is the better way.
+    use; it replaces ``asyncio.run`` for the whole process. Nested calls end in the reverse order of their
+    beginning: one that waits for an earlier one waits for ever. There, ``await flow.run()`` is the better
+    way.
 
     Raises
     ------
@@ -31,7 +35,9 @@ def run_to_end(work: Coroutine[Any, Any, T]) -> T:
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(work)
+        # Not asyncio.run: that may be nest-asyncio2's by now, and its second interrupt strikes the rollback.
+        with asyncio.Runner() as runner:
+            return _to_end(runner.get_loop(), work)
     import nest_asyncio2
 
     try:
@@ -41,6 +47,10 @@ def run_to_end(work: Coroutine[Any, Any, T]) -> T:
         raise DagaError(
             f"run_sync cannot run inside this event loop ({error}): use `await flow.run()`"
         ) from None
+    return _to_end(loop, work)
+
+
+def _to_end(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T]) -> T:
     task = loop.create_task(work)
     with _interrupts_cancel(task):
         try:

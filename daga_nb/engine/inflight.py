@@ -1,0 +1,186 @@
+"""The calls of a run that are in flight: begun, and their outcome not recorded yet."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Sequence
+from contextvars import ContextVar
+from functools import partial
+from logging import getLogger
+
+from daga_nb.core.moves import Direction
+from daga_nb.engine.bell import Bell
+from daga_nb.engine.outcomes import Outcome, Outcomes, lost, never_called
+from daga_nb.engine.perform import Performer
+from daga_nb.errors import RunBusy
+
+__all__ = ["InFlight"]
+
+log = getLogger(__name__)
+
+# How long after its deadline a call that swallows its cancellation is still waited for.
+_GRACE = 1.0
+
+# The runs whose calls led here: an action that waited for one of them would wait for itself.
+_inside: ContextVar[tuple[InFlight, ...]] = ContextVar("daga_nb_inside", default=())
+
+
+class InFlight:
+    """The calls of one run that are in flight, a task for each.
+
+    Nothing is recorded here. A call that ends puts its outcome into `ended` and rings; the loop of the run
+    takes it from there, so that what cannot be recorded now is neither lost nor reported twice.
+
+    Attributes
+    ----------
+    tasks
+        The task of each call, by node, until its outcome is recorded; None once that has come in.
+    ended
+        The outcomes that have come in and are not recorded yet, in the order in which the calls ended.
+    cancelled
+        Whether no action is called any more; rollbacks are.
+    """
+
+    def __init__(
+        self,
+        performer: Performer,
+        outcomes: Outcomes,
+        bell: Bell,
+        names: Sequence[str],
+        deadlines: Sequence[float],
+    ) -> None:
+        self.tasks: dict[int, asyncio.Task[Outcome] | None] = {}
+        self.ended: deque[tuple[int, Outcome]] = deque()
+        self.cancelled = False
+        self._performer = performer
+        self._outcomes = outcomes
+        self._bell = bell
+        self._names = names
+        self._deadlines = deadlines
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._back: set[int] = set()
+        self._strays: set[asyncio.Task[Outcome]] = set()
+
+    @property
+    def running(self) -> bool:
+        """Whether a call has not ended."""
+        return len(self.tasks) > len(self.ended)
+
+    @property
+    def inside(self) -> bool:
+        """Whether the caller is a call of this very run, or was begun by one."""
+        return self in _inside.get()
+
+    def begin(self, nodes: Iterable[int], direction: Direction) -> None:
+        """Call the actions, or the rollbacks, of `nodes`."""
+        self._loop = asyncio.get_running_loop()
+        token = _inside.set((*_inside.get(), self))  # each task copies the context
+        try:
+            for node in nodes:
+                self._begin(node, direction)
+        finally:
+            _inside.reset(token)
+
+    def _begin(self, node: int, direction: Direction) -> None:
+        if direction == "back":
+            self._back.add(node)
+        call = self._undo(node) if direction == "back" else self._do(node)
+        # Not by the loop's task factory: an eager task would be in the middle of its action before its run
+        # knows of it, and could not be cancelled there.
+        task = self.tasks[node] = asyncio.Task(call, loop=self._loop)
+        task.add_done_callback(partial(self._done, node, direction))
+
+    async def _do(self, node: int) -> Outcome:
+        return self._hear(node, never_called() if self.cancelled else await self._performer.do(node))
+
+    async def _undo(self, node: int) -> Outcome:
+        task = self.tasks[node]
+        assert task is not None
+        timer = task.get_loop().call_later(self._deadlines[node], self._expire, node, task)
+        try:
+            return self._hear(node, await self._performer.undo(node))
+        finally:
+            timer.cancel()
+
+    def _hear(self, node: int, outcome: Outcome) -> Outcome:
+        if self.tasks.get(node) is asyncio.current_task():  # and not given up meanwhile
+            self._enter(node, outcome)
+        return outcome
+
+    def _enter(self, node: int, outcome: Outcome) -> None:
+        self.tasks[node] = None
+        self.ended.append((node, outcome))
+        self._bell.ring()
+
+    def _done(self, node: int, direction: Direction, task: asyncio.Task[Outcome]) -> None:
+        self._strays.discard(task)
+        if not task.cancelled():
+            task.exception()  # none: outcomes are values
+        elif self.tasks.get(node) is task:  # before its first step, so that nothing of it has run
+            if direction == "back":
+                self.begin([node], direction)  # a rollback is shielded
+            else:
+                self._enter(node, never_called())
+
+    def take(self, node: int) -> None:
+        """Forget the call whose outcome came in first, once that is recorded."""
+        self.ended.popleft()
+        del self.tasks[node]
+        self._back.discard(node)
+
+    # --------------------------------------------------------- ending calls
+
+    def cancel(self, patience: float) -> None:
+        """Stop the actions that can be stopped; a thread is waited for, up to `patience` seconds."""
+        self.cancelled = True
+        for node, task in self.tasks.items():
+            if task is None or node in self._back:
+                continue
+            thread = self._outcomes.in_thread.get(node)
+            if thread is None or thread.cancel():  # one that runs cannot be stopped, only waited for
+                task.cancel("the run was cancelled")
+            task.get_loop().call_later(patience, self._stop_waiting, node, task)
+
+    def _expire(self, node: int, task: asyncio.Task[Outcome]) -> None:
+        self._outcomes.overdue[node] = self._deadlines[node]
+        self._stop_waiting(node, task)
+
+    def _stop_waiting(self, node: int, task: asyncio.Task[Outcome]) -> None:
+        """Cancel a call that outlived its deadline; if it swallows even that, it is given up."""
+        if self.tasks.get(node) is task:
+            task.cancel("the deadline has passed")
+            task.get_loop().call_later(_GRACE, self._give_up, node, task)
+
+    def _give_up(self, node: int, task: asyncio.Task[Outcome]) -> None:
+        """Go on without the outcome of a call that still runs."""
+        if self.tasks.get(node) is not task:
+            return
+        log.error("the call of %r does not end, although it was cancelled", self._names[node])
+        self._strays.add(task)
+        if node in self._back:
+            self._enter(node, Outcome(None, asyncio.CancelledError(), None, self._deadlines[node]))
+        else:
+            self._outcomes.strays[node] = task  # its rollback waits for it
+            self._enter(node, lost("it does not end, although it was cancelled"))
+
+    def reach(self) -> None:
+        """Make sure that what is in flight can be waited for on the running loop.
+
+        What stood still on a loop that has been closed since will never go on: its outcome is lost.
+
+        Raises
+        ------
+        RunBusy
+            If another loop carries it, that is still open.
+        """
+        loop = self._loop
+        if not self.running or loop is None or loop is asyncio.get_running_loop():
+            return
+        if not loop.is_closed():
+            raise RunBusy("actions of this run are in flight on another event loop: drive it from there")
+        why = "its event loop was closed before it ended"
+        for node, task in self.tasks.items():
+            if task is not None:
+                back = node in self._back
+                self._enter(node, Outcome(None, RuntimeError(why), None, 0.0) if back else lost(why))

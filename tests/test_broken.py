@@ -1,0 +1,223 @@
+"""An engine that is struck, or cannot write its story: nothing is forgotten, called twice, or spun on."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from helpers import Boom, flow_of, play, told
+
+from daga_nb import DagaFlowError, Fault, FlowRun
+from daga_nb.core.events import Event
+from daga_nb.core.states import RunState
+from daga_nb.errors import RunBusy
+
+HOW: dict[str, dict[str, dict[str, Any]]] = {
+    "succeeds": {},
+    "fails": {"d": {"fails": Boom("no")}},
+    "keeps": {"d": {"fails": Boom("no")}, "b": {"undo": False}, "c": {"undo": False, "no_effect": True}},
+}
+
+
+def kept(how: str) -> set[str]:
+    return {name for name, options in HOW[how].items() if not options.get("undo", True)}
+
+
+class Disk:
+    """Stands between the run and its story: each write from the n-th to the m-th fails."""
+
+    def __init__(self, run: FlowRun, first: int, last: int, error: type[BaseException]) -> None:
+        self.first, self.last, self.error = first, last, error
+        self.writes = 0
+        recorder = run._driver.recorder
+        self._write: Callable[..., None] = recorder.machine.apply
+        recorder.machine = Machine(recorder.machine, self)
+
+    def write(self, event: Event) -> None:
+        self.writes += 1
+        if self.first <= self.writes <= self.last:
+            raise self.error("the disk is full")
+        self._write(event)
+
+
+class Machine:
+    """The machine of a run, with another `apply`."""
+
+    def __init__(self, machine: Any, disk: Disk) -> None:
+        self._machine, self.apply = machine, disk.write
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._machine, name)
+
+
+async def end(run: FlowRun) -> list[BaseException]:
+    """Finish a run, again while its story cannot be written; give what was raised before the end."""
+    raised: list[BaseException] = []
+    for _ in range(20):
+        try:
+            await run.finish()
+        except DagaFlowError:
+            return raised
+        except BaseException as error:
+            raised.append(error)
+            left = asyncio.all_tasks() - {asyncio.current_task()}
+            if isinstance(error, Exception):
+                assert not left, f"tasks left behind: {left}"
+        else:
+            return raised
+    raise AssertionError(f"it never ends: {told(run.events)}")
+
+
+def ended_without(how: str, done: list[str]) -> tuple[list[str], list[str], RunState, int]:
+    run = flow_of(done, how=HOW[how]).start()
+    play(end(run))
+    return sorted(done), sorted(told(run.events)), run.state, len(run.events)
+
+
+@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize("how", HOW)
+def test_a_story_that_cannot_be_written_for_a_while_is_written_on_later(done, how, times):
+    calls, story, state, writes = ended_without(how, [])
+    for first in range(1, writes + 1):
+        done.clear()
+        run = flow_of(done, how=HOW[how]).start()
+        disk = Disk(run, first, first + times - 1, OSError)
+        raised = play(end(run))
+        assert [str(error) for error in raised] == ["the disk is full"] * times, first
+        assert disk.writes == writes + times
+        assert sorted(done) == calls
+        assert (sorted(told(run.events)), run.state) == (story, state)
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_while_the_story_cannot_be_written_nothing_is_called(done, how):
+    _, _, _, writes = ended_without(how, [])
+    for first in range(1, writes + 1):
+        done.clear()
+        run = flow_of(done, how=HOW[how]).start()
+        disk = Disk(run, first, 10**6, OSError)
+        for _ in range(3):
+            with pytest.raises(OSError, match="the disk is full"):
+                play(run.finish())
+        with pytest.raises(OSError, match="the disk is full"):
+            play(run.rollback())
+        called, written = list(done), told(run.events)
+        assert len(written) == first - 1
+        with pytest.raises(OSError, match="the disk is full"):
+            play(run.cancel())
+        assert (done, told(run.events)) == (called, written)
+        disk.last = 0
+        with pytest.raises(asyncio.CancelledError):
+            play(run.finish())
+        assert run.state.ended
+        undone = [line.removeprefix("undo ") for line in done if line.startswith("undo")]
+        assert len(undone) == len(set(undone))
+        acted = {line.removeprefix("do ") for line in done if line.startswith("do")}
+        assert acted - set(undone) <= kept(how)
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_an_interrupt_that_strikes_the_engine_leaves_a_run_that_can_be_rolled_back(done, how):
+    """On a bare loop it leaves the loop at once. Nothing is spun on, called twice, or left running."""
+    _, _, _, writes = ended_without(how, [])
+    for first in range(1, writes + 1):
+        done.clear()
+        run = flow_of(done, how=HOW[how]).start()
+        Disk(run, first, first, KeyboardInterrupt)
+        loop = asyncio.new_event_loop()
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                loop.run_until_complete(run.finish())
+            assert not run.busy
+            loop.run_until_complete(asyncio.wait_for(run.rollback(), 10))
+            assert not asyncio.all_tasks(loop)
+        finally:
+            loop.close()
+        assert run.state.ended
+        assert len(done) == len(set(done)), "something was called twice"
+        acted = [line.removeprefix("do ") for line in done if line.startswith("do")]
+        undone = {line.removeprefix("undo ") for line in done if line.startswith("undo")}
+        assert set(acted) - kept(how) <= undone
+        batches = [{"a": 0, "b": 1, "c": 1, "d": 2}[line[-1]] for line in done if line.startswith("undo")]
+        assert batches == sorted(batches, reverse=True)
+
+
+def test_an_interrupt_in_an_observer_is_raised_when_all_have_been_told(done):
+    run = flow_of(done).start()
+    heard: list[str] = []
+
+    def struck(event: Event) -> None:
+        if str(event) == "b SUCCEEDED":
+            raise KeyboardInterrupt
+
+    run.subscribe(struck)
+    run.subscribe(lambda event: heard.append(str(event)))
+    loop = asyncio.new_event_loop()
+    with pytest.raises(KeyboardInterrupt):
+        loop.run_until_complete(run.finish())
+    loop.run_until_complete(run.rollback())
+    loop.close()
+    assert heard == told(run.events)
+    assert done == ["do a", "do b", "do c", "undo b", "undo c", "undo a"]
+
+
+def test_what_stood_still_on_a_loop_that_was_closed_is_unknown_and_rolled_back(done):
+    async def strike() -> None:
+        asyncio.get_running_loop().call_soon(interrupt)
+        await asyncio.get_running_loop().create_future()
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    run = flow_of(done, how={"c": {"before": strike}}).start()
+    loop = asyncio.new_event_loop()
+    with pytest.raises(KeyboardInterrupt):
+        loop.run_until_complete(run.finish())
+    for task in asyncio.all_tasks(loop):
+        task._log_destroy_pending = False  # type: ignore[attr-defined]
+    assert run.busy
+    loop.close()
+    assert not run.busy
+    play(run.rollback())
+    assert run.state is RunState.ROLLED_BACK
+    assert [str(event) for event in run.events if event.node == "c"] == [
+        "c RUNNING",
+        "c UNKNOWN",
+        "c ROLLING_BACK",
+        "c ROLLED_BACK",
+    ]
+    assert done == ["do a", "do b", "undo b", "undo c", "undo a"]
+
+
+def test_what_is_in_flight_on_another_loop_is_refused(done):
+    async def hang() -> None:
+        await asyncio.get_running_loop().create_future()
+
+    run = flow_of(done, how={"c": {"before": hang}}).start()
+    Disk(run, 6, 6, KeyboardInterrupt)
+    loop = asyncio.new_event_loop()
+    with pytest.raises(KeyboardInterrupt):
+        loop.run_until_complete(run.finish())
+    with pytest.raises(RunBusy, match="in flight on another event loop"):
+        play(run.rollback())
+    loop.run_until_complete(run.cancel())
+    loop.close()
+    assert done == ["do a", "do b", "undo b", "undo c", "undo a"]
+
+
+def test_a_bug_of_the_engine_ends_the_call_with_that_error_and_never_spins(done, monkeypatch):
+    run = flow_of(done).start()
+
+    def broken(node: int, error: BaseException) -> None:
+        raise MemoryError("a bug")
+
+    monkeypatch.setattr(run._driver.outcomes, "_carried", broken)
+    run.inject(Fault.raising(Boom, at="b"))
+    for call in (run.finish, run.finish, run.rollback, run.step, run.cancel):
+        with pytest.raises(MemoryError, match="a bug"):
+            play(call())
+    assert done == ["do a", "do c"]
+    monkeypatch.undo()
+    with pytest.raises(asyncio.CancelledError):
+        play(run.finish())
+    assert done == ["do a", "do c", "undo b", "undo c", "undo a"]
