@@ -7,7 +7,7 @@ from helpers import Boom, Gate, flow_of, play, story, told, turns, words
 
 from daga_nb import DagaFlowError
 from daga_nb.core.moves import Ready
-from daga_nb.debug.stepper import BatchStep, OneAction, Pacer
+from daga_nb.debug.stepper import TURN, BatchStep, OneAction, Pacer
 from daga_nb.errors import StepError
 
 
@@ -206,6 +206,13 @@ def test_a_pacer_holds_before_each_new_batch_and_while_it_is_shown_as_running(do
     play(run.drive(Pacer(delay=0.8)))
     assert clock == [0.4, 0.4, 0.4, 0.4, 0.4]
     assert done == ["do a", "do b", "do c", "do d"]
+
+
+def test_a_pacer_holds_longest_where_the_run_turns_so_that_the_failure_is_seen(done, clock):
+    run = flow_of(done, [("a", "b")], how={"b": {"fails": Boom()}}).start()
+    play(run.drive(Pacer(delay=0.8)))
+    assert clock == pytest.approx([0.4, 0.4, 0.4, 0.8 * TURN, 0.4, 0.4, 0.4])
+    assert done == ["do a", "do b", "undo b", "undo a"]
 
 
 def test_a_pause_holds_the_next_batch_back_and_resume_goes_on(done):

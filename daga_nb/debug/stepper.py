@@ -11,7 +11,10 @@ from collections.abc import Sequence
 from daga_nb.core.moves import Ready
 from daga_nb.core.plan import Plan
 
-__all__ = ["BatchStep", "OneAction", "Pacer"]
+__all__ = ["TURN", "BatchStep", "OneAction", "Pacer"]
+
+TURN = 1.5
+"""Delays that a run is held where it turns back: what failed is to be seen before its rollback begins."""
 
 
 class BatchStep:
@@ -89,10 +92,11 @@ class Pacer:
         self._paused = False
 
     async def admit(self, ready: Ready) -> Sequence[int]:
-        """Let all through, after the delay where a new batch begins."""
+        """Let all through, after the delay where a new batch begins; after a longer one where the run turns."""
         place = (ready.direction, ready.batch)
         if self.delay and not self._paused and place != self._place and self._place is not None:
-            await asyncio.sleep(self.delay / 2)
+            turned = ready.direction != self._place[0]
+            await asyncio.sleep(self.delay * (TURN if turned else 0.5))
         if self._paused:
             return ()
         self._place = place
