@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from daga_nb.core.plan import Plan
 from daga_nb.render.layout import (
     GAP_ACROSS,
+    GAP_LINES,
     ROOT,
     ROOT_SIZE,
-    WRAP,
     Direction,
     Layout,
     Point,
@@ -22,9 +22,6 @@ from daga_nb.render.layout import (
 
 __all__ = ["plain_layout", "stack", "wraps"]
 
-GAP_LINES = 30.0  # between the columns of one batch
-
-
 def plain_layout(plan: Plan, direction: Direction) -> Layout:
     """Place the nodes without Graphviz, in time linear in the plan (but for sorting each batch).
 
@@ -34,9 +31,9 @@ def plain_layout(plan: Plan, direction: Direction) -> Layout:
     return stack(plan, Sizes(plan, direction), _ordered(plan), "plain")
 
 
-def wraps(plan: Plan, direction: Direction) -> bool:
+def wraps(plan: Plan, sizes: Sizes) -> bool:
     """Say whether a batch is so broad that it is shown in several columns (or rows) of its band."""
-    return max(map(len, plan.batches)) > WRAP[direction][0]
+    return max(map(len, plan.batches)) > sizes.wrap[0]
 
 
 def stack(plan: Plan, sizes: Sizes, columns: Iterable[Sequence[int]], engine: str) -> Layout:
@@ -53,7 +50,7 @@ class _Stack:
         self.lanes: dict[int, tuple[float, float, float]] = {}
         self.along = ROOT_SIZE + sizes.gap
         for column in columns:
-            lines = _lines(column, sizes.direction)
+            lines = _lines(column, sizes)
             if len(lines) == 1:
                 self._line(column)
             else:
@@ -103,9 +100,9 @@ class _Stack:
         return assemble(self.plan, self.sizes, self.centres, curves, engine)
 
 
-def _lines(column: Sequence[int], direction: Direction) -> list[Sequence[int]]:
+def _lines(column: Sequence[int], sizes: Sizes) -> list[Sequence[int]]:
     """Part a column that is too long into several, so that neighbours stay near each other."""
-    most, fill = WRAP[direction]
+    most, fill = sizes.wrap
     if len(column) <= most:
         return [column]
     # What is filled line by line keeps its place across; a very broad batch becomes about a square.
