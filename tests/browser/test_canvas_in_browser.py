@@ -48,18 +48,33 @@ def test_the_colours_are_those_of_the_theme(notebook, theme):
     notebook.theme("JupyterLab Light")
 
 
-def test_nothing_changes_its_place_or_size_when_states_change(notebook):
-    measure = """[...document.querySelectorAll(".dnb-body, .dnb-lab > *, .dnb-button, .dnb-legend span")]
+@pytest.mark.parametrize("width", [700, 1400])
+def test_nothing_changes_its_place_or_size_when_states_change(notebook, width):
+    measure = """[...document.querySelectorAll(
+            ".dnb-body, .dnb-lab > *, .dnb-head > *, .dnb-button, .dnb-inspector, .dnb-legend span")]
         .map(element => element.getBoundingClientRect())
         .map(box => [box.x, box.y, box.width, box.height].map(Math.round).join())"""
+    notebook.page.set_viewport_size({"width": width, "height": 1100})
     open_lab(notebook)
+    notebook.run_cell("bench.plant('quote', 'rollback')")
     notebook.node(4).click()
     notebook.page.keyboard.press("f")
     notebook.page.wait_for_selector(".dnb-node[data-node='4'].dnb-broken")
     before = notebook.evaluate(measure)
     notebook.press("run")
-    notebook.wait("states(0)[0] === 'rolled-back'")
+    notebook.page.wait_for_selector(".dnb-chip[data-run=rollback-incomplete]")
+    notebook.page.wait_for_selector(".dnb-error-code")
     assert notebook.evaluate(measure) == before
+
+
+@pytest.mark.parametrize("direction", ["LR", "TB"])
+def test_sixty_actions_in_three_batches_keep_their_names(notebook, direction):
+    notebook.page.set_viewport_size({"width": 1800, "height": 1000})
+    notebook.show(big(60, 20), f"lab(flow, direction={direction!r})")
+    notebook.page.wait_for_selector(".dnb-lab[data-line=live]")
+    assert notebook.evaluate("graphs[0].dataset.distance") in ("near", "middle")
+    label = notebook.page.locator(".dnb-band text").first
+    assert label.bounding_box()["height"] >= 9
 
 
 def test_the_keys_work_the_lab_and_insert_no_cells(notebook):

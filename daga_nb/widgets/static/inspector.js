@@ -37,8 +37,8 @@ class Inspector {
         html("div", { class: "dnb-label" }, html("span", { text: `${face.fault_glyph} plant a failure` }), this.kind),
         html("div", { class: "dnb-toggles" }, ...this.toggles),
       ),
-      this.rows,
       this.errors,
+      this.rows,
       this.sources,
       this.events,
     );
@@ -84,7 +84,7 @@ class Inspector {
   mark(mark) {
     if (!mark) return;
     const look = this.face.looks[mark[0]];
-    const failed = mark[3] ? " · failed first" : "";
+    const failed = mark[3] && look.glyph !== this.face.failed_glyph ? " · had failed" : "";
     this.state.replaceChildren(
       html("b", { "data-state": look.key, text: `${look.glyph} ${look.word}` }),
       ` · batch ${this.face.batch[this.node]}${failed}`,

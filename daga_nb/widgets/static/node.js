@@ -131,12 +131,12 @@ class NodeCard {
     this.element.append(this.handle);
   }
 
-  /** The node in words: "payment, rolled back, batch 3, failed first". */
+  /** The node in words: "payment, rolled back, batch 3, had failed". */
   label() {
     const [state, time, faults, failed] = this.mark;
     const parts = [this.face.names[this.number], this.face.looks[state].word, `batch ${this.face.batch[this.number]}`];
     if (time) parts.push(time);
-    if (failed) parts.push("failed first");
+    if (failed && this.face.looks[state].glyph !== this.face.failed_glyph) parts.push("had failed");
     this.face.places.forEach((/** @type {string} */ _, /** @type {number} */ index) => {
       if (faults & (1 << index)) parts.push(`failure planted ${this.face.place_words[index]}`);
     });
@@ -193,7 +193,7 @@ function failedBadge(face, height) {
  */
 function faultBadge(face, place, index, width, height) {
   const words = face.place_pills[index];
-  const room = 27 + words.length * 7.1;
+  const room = 28 + widthOf(words, `650 13px ${FONT}`);
   const x = place === "before" ? -6 : width - room + 6;
   const y = place === "rollback" ? height - 7 : -12;
   return svg(

@@ -4,6 +4,7 @@
 const LOWEST = 210;
 const LOWEST_IN_LAB = 340;
 const HIGHEST = 470;
+const AROUND_GRAPH = 440;
 const FOLLOW_BELOW = 0.2;
 
 class Stage {
@@ -47,14 +48,16 @@ class Stage {
     this.camera.show(layout.width, layout.height);
   }
 
-  /** The height depends on the width and the layout, never on the states. */
+  /** The height depends on the layout, the width and the window, never on the states. */
   size() {
     const layout = this.graph.layout;
     const width = this.element.clientWidth;
     if (!layout || !width) return;
     const scale = Math.min((width - 10) / layout.width, 1.35);
-    const lowest = this.asked.plant ? LOWEST_IN_LAB : LOWEST;
-    const wished = Math.min(HIGHEST, Math.max(lowest, layout.height * scale + 10));
+    const beside = this.asked.plant && width < (this.element.parentElement?.clientWidth ?? 0);
+    const lowest = beside ? LOWEST_IN_LAB : LOWEST;
+    const highest = Math.max(HIGHEST, window.innerHeight - AROUND_GRAPH);
+    const wished = Math.min(highest, Math.max(lowest, layout.height * scale + 10));
     const height = `${Math.round(this.model.get("height") ?? wished)}px`;
     if (this.graph.frame.style.height !== height) this.graph.frame.style.height = height;
   }
