@@ -92,7 +92,7 @@ class Pacer:
         self._paused = False
 
     async def admit(self, ready: Ready) -> Sequence[int]:
-        """Let all through, after the delay where a new batch begins; after a longer one where the run turns."""
+        """Let all through, after the delay where a new batch begins; longer where the run turns."""
         place = (ready.direction, ready.batch)
         if self.delay and not self._paused and place != self._place and self._place is not None:
             turned = ready.direction != self._place[0]

@@ -22,6 +22,7 @@ from daga_nb.render.layout import (
 
 __all__ = ["plain_layout", "stack", "wraps"]
 
+
 def plain_layout(plan: Plan, direction: Direction) -> Layout:
     """Place the nodes without Graphviz, in time linear in the plan (but for sorting each batch).
 

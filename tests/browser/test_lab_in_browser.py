@@ -222,7 +222,8 @@ def test_the_list_of_keys_is_seen_whole(notebook, width):
     notebook.page.locator(".dnb-keys-place button").hover()
     keys = notebook.page.locator(".dnb-keys").bounding_box()
     box = notebook.page.locator(".dnb-lab").bounding_box()
-    assert box["x"] <= keys["x"] and keys["x"] + keys["width"] <= box["x"] + box["width"]
+    assert box["x"] <= keys["x"]
+    assert keys["x"] + keys["width"] <= box["x"] + box["width"]
     assert keys["y"] + keys["height"] <= box["y"] + box["height"]
 
 
@@ -237,7 +238,8 @@ def test_an_error_stands_at_the_head_of_the_inspector(notebook):
     inspector = notebook.page.locator(".dnb-inspector").bounding_box()
     below = error.bounding_box()["y"] + error.bounding_box()["height"]
     assert below <= inspector["y"] + inspector["height"]
-    assert notebook.page.locator(".dnb-inspector-state").inner_text() == "↩ rolled back · batch 3 · had failed"
+    state = notebook.page.locator(".dnb-inspector-state").inner_text()
+    assert state == "↩ rolled back · batch 3 · had failed"
 
 
 @pytest.mark.parametrize("width", [560, 1600])
