@@ -235,6 +235,36 @@ def test_a_pause_holds_the_next_batch_back_and_resume_goes_on(done):
     assert done == ["do a", "do b", "do c", "do d"]
 
 
+@pytest.mark.parametrize("way", ["forward", "at the turn"])
+def test_a_pause_does_not_wait_for_a_batch_that_is_held(done, way):
+    async def main():
+        run = flow_of(done, [("a", "b")], how={"b": {"fails": Boom()}}).start()
+        if way == "at the turn":
+            await run.step()
+        pacer = Pacer()
+        held = asyncio.Event()
+        last = {"forward": "a SUCCEEDED", "at the turn": "run ROLLING_BACK"}[way]
+
+        def hear(event):
+            if str(event) == last:
+                pacer.delay = 7200.0
+                asyncio.get_running_loop().call_later(0, held.set)
+
+        run.subscribe(hear)
+        driving = asyncio.create_task(run.drive(pacer))
+        await held.wait()
+        while pacer._hold is None:
+            await asyncio.sleep(0)
+        pacer.pause()
+        await driving
+        assert len(asyncio.all_tasks()) == 1
+        return run
+
+    run = play(main())
+    assert done == (["do a"] if way == "forward" else ["do a", "do b"])
+    assert run.state == ("RUNNING" if way == "forward" else "ROLLING_BACK")
+
+
 def test_a_rollback_can_be_paused_and_resumed_as_well(done):
     async def main():
         gate, pacer = Gate(), Pacer()

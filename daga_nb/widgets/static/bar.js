@@ -135,7 +135,8 @@ class Bar {
     this.chip.dataset.run = look.key;
     const held = this.last.way < 0 ? HELD_BACK : HELD;
     this.chip.textContent = `${look.glyph} ${this.held ? held : look.word}`;
-    const line = this.pausing ? `pausing after this: ${this.last.next}` : this.last.next;
+    const busy = this.last.counts.some((/** @type {number[]} */ [state]) => this.face.looks[state].busy);
+    const line = this.pausing && busy ? `pausing after this: ${this.last.next}` : this.last.next;
     if (this.status.textContent !== line) this.status.textContent = line;
     this.status.title = line;
   }
