@@ -57,7 +57,9 @@ class Stage {
     const beside = this.asked.plant && width < (this.element.parentElement?.clientWidth ?? 0);
     const lowest = beside ? LOWEST_IN_LAB : LOWEST;
     const highest = Math.max(HIGHEST, window.innerHeight - AROUND_GRAPH);
-    const wished = Math.min(highest, Math.max(lowest, layout.height * scale + 10));
+    // A graph too long to be read as a whole is followed batch by batch: the higher, the larger.
+    const needed = layout.height * (scale < FOLLOW_BELOW ? 1 : scale) + 10;
+    const wished = Math.min(highest, Math.max(lowest, needed));
     const height = `${Math.round(this.model.get("height") ?? wished)}px`;
     if (this.graph.frame.style.height !== height) this.graph.frame.style.height = height;
   }
