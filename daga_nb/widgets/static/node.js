@@ -6,6 +6,8 @@ const BESIDE_NAME = GLYPH_COLUMN + 8;
 const SMALLEST_NAME = 15;
 const LARGEST_NAME = 18;
 const WORD_SIZE = 12.5;
+const FAR_NAME = 27;
+const FAR_NAME_AT = 38;
 const FONT = 'system-ui, "Segoe UI", Roboto, "Helvetica Neue", sans-serif';
 
 class NodeCard {
@@ -31,7 +33,7 @@ class NodeCard {
     this.glyph = svg("text", { class: "dnb-glyph", x: 18 * unit, y: center, "font-size": 20 * unit });
     this.far = svg("text", { class: "dnb-far-glyph", x: width / 2, y: center, "font-size": height * 0.72 });
     const sign = height * 0.62;
-    this.farFailed = svg("text", { class: "dnb-far-failed", x: 8, y: center, "font-size": sign, text: face.failed_glyph });
+    this.farFailed = svg("text", { class: "dnb-far-failed", x: width - 32, y: center, "font-size": sign, text: face.failed_glyph });
     this.farFault = svg("text", { class: "dnb-far-fault", x: width - 4, y: center, "font-size": sign, text: face.fault_glyph });
     this.name = svg("text", {
       class: "dnb-name",
@@ -47,6 +49,13 @@ class NodeCard {
       y: center,
       "font-size": large,
       text: fitted(face.labels[number], room + 2, `640 ${large}px ${FONT}`),
+    });
+    this.farName = svg("text", {
+      class: "dnb-far-name",
+      x: FAR_NAME_AT,
+      y: center,
+      "font-size": FAR_NAME,
+      text: fitted(face.labels[number], width - FAR_NAME_AT - 4, `640 ${FAR_NAME}px ${FONT}`),
     });
     this.word = svg("text", { class: "dnb-word", x: GLYPH_COLUMN * unit, y: center + 11 * unit, "font-size": WORD_SIZE });
     this.room = room;
@@ -65,10 +74,11 @@ class NodeCard {
       this.body,
       this.glyph,
       this.far,
-      this.farFailed,
-      this.farFault,
       this.name,
       this.large,
+      this.farName,
+      this.farFailed,
+      this.farFault,
       this.word,
     );
   }

@@ -5,7 +5,8 @@ const LOWEST = 210;
 const LOWEST_IN_LAB = 340;
 const HIGHEST = 470;
 const AROUND_GRAPH = 440;
-const FOLLOW_BELOW = 0.2;
+const FOLLOW_BELOW = 0.27;
+const FOLLOW_GAIN = 1.25;
 
 class Stage {
   /**
@@ -58,7 +59,8 @@ class Stage {
     const lowest = beside ? LOWEST_IN_LAB : LOWEST;
     const highest = Math.max(HIGHEST, window.innerHeight - AROUND_GRAPH);
     // A graph too long to be read as a whole is followed batch by batch: the higher, the larger.
-    const needed = layout.height * (scale < FOLLOW_BELOW ? 1 : scale) + 10;
+    const followed = layout.direction === "LR" && scale < FOLLOW_BELOW;
+    const needed = layout.height * (followed ? 1 : scale) + 10;
     const wished = Math.min(highest, Math.max(lowest, needed));
     const height = `${Math.round(this.model.get("height") ?? wished)}px`;
     if (this.graph.frame.style.height !== height) this.graph.frame.style.height = height;
@@ -86,7 +88,8 @@ class Stage {
     this.head = head;
     this.graph.front(head.front, head.way);
     const band = this.graph.layout?.bands[head.front - 1];
-    if (band && this.camera.fitting && this.camera.whole < FOLLOW_BELOW) this.camera.visit(band);
+    const { fitting, whole } = this.camera;
+    if (band && fitting && whole < FOLLOW_BELOW && this.camera.closest(band) > whole * FOLLOW_GAIN) this.camera.visit(band);
   }
 
   /** @param {Event} event */
