@@ -258,6 +258,15 @@ def test_a_batch_is_wrapped_where_names_would_be_too_small_to_read(direction: do
     assert lines_of(layout(few, direction), few.batches[1]) == 1
 
 
+@pytest.mark.parametrize("direction", ["LR", "TB"])
+@pytest.mark.parametrize("count", [28, 34, 43])
+def test_no_edge_of_a_wrapped_batch_turns_back(direction: dot.Direction, count: int) -> None:
+    found = layout(fans(count, 3), direction)
+    for edge in found.edges:
+        along = [point[0 if direction == "LR" else 1] for point in edge.points]
+        assert along == sorted(along), (edge.tail, edge.head)
+
+
 def test_no_batch_is_wrapped_that_an_edge_passes() -> None:
     plan = plan_of([edge for k in range(24) for edge in (("a", f"b{k}"), (f"b{k}", "c"))] + [("a", "c")])
     assert lines_of(layout(plan), plan.batches[1]) == 1

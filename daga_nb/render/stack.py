@@ -87,11 +87,12 @@ class _Stack:
         into -= self.sizes.extent(head)[0] / 2
         points = [(out, from_)]
         _, end, lane = self.lanes.get(tail, (out, out, from_))
-        if end > out:
+        # In the last line both are the same, but for a rounding error.
+        if end - out > GAP_LINES:
             points += bow(points[-1], (out + GAP_LINES - 3, lane), GAP_LINES)
             points += bow(points[-1], (end, lane), math.inf)
         start, _, lane = self.lanes.get(head, (into, into, to))
-        if start < into:
+        if into - start > GAP_LINES:
             points += bow(points[-1], (start, lane), self.sizes.gap * 1.5)
             points += bow(points[-1], (into - GAP_LINES + 3, lane), math.inf)
         return points + bow(points[-1], (into, to), self.sizes.gap * 1.5)
