@@ -87,7 +87,7 @@ class Bar {
       html("span", { class: "dnb-space" }),
       ...asked.view,
       keysButton(),
-      button({ icon: "side", label: "", title: "Inspector: show or hide", class: "dnb-small" }, asked.side),
+      button({ icon: "side", label: "Inspector", title: "Inspector: show or hide", class: "dnb-small" }, asked.side),
     );
     model.on("change:speed", () => {
       const value = String(Math.round(model.get("speed") * 100));
@@ -161,7 +161,7 @@ function keysButton() {
     { class: "dnb-keys", role: "tooltip" },
     ...KEYS.flatMap(([key, what]) => [html("dt", { text: key }), html("dd", { text: what })]),
   );
-  const opener = button({ icon: "keys", label: "", title: "Keys", class: "dnb-small" }, () =>
+  const opener = button({ icon: "keys", label: "Keys", title: "Keys", class: "dnb-small" }, () =>
     list.classList.toggle("dnb-shown"),
   );
   opener.removeAttribute("title");

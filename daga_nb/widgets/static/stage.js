@@ -138,8 +138,8 @@ class Stage {
   /** Fit and turn, for a toolbar. */
   viewButtons() {
     return [
-      button({ icon: "fit", label: "", title: "Fit (0)", class: "dnb-small" }, () => this.camera.fit()),
-      button({ icon: "turn", label: "", title: "Left to right, or top to bottom (L)", class: "dnb-small" }, () => this.turn()),
+      button({ icon: "fit", label: "Fit", title: "Fit (0)", class: "dnb-small" }, () => this.camera.fit()),
+      button({ icon: "turn", label: "Turn", title: "Left to right, or top to bottom (L)", class: "dnb-small" }, () => this.turn()),
     ];
   }
 }
