@@ -116,6 +116,9 @@ class Inspector {
     this.part("events", told.events, this.events, (events) =>
       events.length ? [html("div", { class: "dnb-label", text: "events" }), ...events.map(eventRow)] : [],
     );
+    const planted = told.faults.map((/** @type {any} */ fault) => fault.kind).filter(Boolean).pop();
+    if (planted !== this.drawn.kind && this.face.kinds.includes(planted)) this.kind.value = planted;
+    this.drawn.kind = planted;
     told.faults.forEach((/** @type {any} */ fault, /** @type {number} */ index) => {
       const made = this.toggles[index];
       enable(made, fault.possible);
