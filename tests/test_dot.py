@@ -234,6 +234,44 @@ def test_edges_of_a_wrapped_batch_run_between_its_boxes(direction: dot.Direction
                 assert not inside
 
 
+def fans(count: int, batches: int) -> Plan:
+    """`count` chains side by side between a first and a last action."""
+    edges = []
+    for place in range(count):
+        names = ["first", *(f"{batch}.{place}" for batch in range(batches)), "last"]
+        edges += list(pairwise(names))
+    return plan_of(edges)
+
+
+def lines_of(found: Layout, nodes: tuple[int, ...]) -> int:
+    across = found.direction == "LR"
+    return len({found.boxes[node].x if across else found.boxes[node].y for node in nodes})
+
+
+@pytest.mark.parametrize("direction", ["LR", "TB"])
+def test_a_batch_is_wrapped_where_names_would_be_too_small_to_read(direction: dot.Direction) -> None:
+    plan = fans(24, 3)
+    found = layout(plan, direction)
+    check(plan, found)
+    assert lines_of(found, plan.batches[1]) > 1
+    few = fans(4, 3)
+    assert lines_of(layout(few, direction), few.batches[1]) == 1
+
+
+@pytest.mark.parametrize("direction", ["LR", "TB"])
+@pytest.mark.parametrize("count", [28, 34, 43])
+def test_no_edge_of_a_wrapped_batch_turns_back(direction: dot.Direction, count: int) -> None:
+    found = layout(fans(count, 3), direction)
+    for edge in found.edges:
+        along = [point[0 if direction == "LR" else 1] for point in edge.points]
+        assert along == sorted(along), (edge.tail, edge.head)
+
+
+def test_no_batch_is_wrapped_that_an_edge_passes() -> None:
+    plan = plan_of([edge for k in range(24) for edge in (("a", f"b{k}"), (f"b{k}", "c"))] + [("a", "c")])
+    assert lines_of(layout(plan), plan.batches[1]) == 1
+
+
 def test_no_text_of_the_user_is_in_the_dot() -> None:
     source = dot_source(PLANS["hostile"])
     assert len(source) < 5_000

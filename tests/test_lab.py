@@ -332,7 +332,7 @@ def test_the_speed_may_change_while_it_runs_and_every_view_is_told(done):
         assert page.widget._pacer.delay == pytest.approx(2.5)
         assert page.widget.get_state("speed")["speed"] == 0
         page.widget.speed = 0.5
-        assert page.widget._pacer.delay == pytest.approx(0.3125)
+        assert page.widget._pacer.delay == pytest.approx(0.625)
         with pytest.raises(Exception, match="speed"):
             page.widget.speed = 2
 

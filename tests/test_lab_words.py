@@ -82,6 +82,23 @@ def test_the_log_is_bounded_on_both_sides():
     play(main())
 
 
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        (["x" * 5000, "\n"], "x" * 600 + "… (5,000 characters)"),
+        (["x" * 3000] * 4 + ["\n"], "x" * 600 + "… (12,000 characters)"),
+        (["10 %\r", "60 %\r", "90 %\r\n"], "90 %"),
+        (["y" * 9000, "\rdone", "\n"], "done"),
+        (["\x1b[1;31mlow\x1b[0m stock \x1b]8;;x\x07link\x1b]8;;\x07\n"], "low stock link"),
+    ],
+)
+def test_a_printed_line_is_shown_from_its_start_with_its_true_length_and_no_terminal_codes(written, shown):
+    story = Story()
+    for text in written:
+        story.write(text)
+    assert [line[4] for line in story.take()] == [shown]
+
+
 def test_a_rollback_that_fails_by_request_is_shown(done):
     async def main() -> None:
         page = lab_of(done, how={"a": {"undo_fails": Boom("stuck")}})
@@ -154,6 +171,22 @@ def test_the_inspector_shows_an_action_from_all_sides():
         assert "raise TimeoutError" in found["sources"][0][1]
         assert 'return "refunded"' in found["sources"][1][1]
         assert [event[1] for event in found["events"]] == ["running", "failed", "rolling back", "rolled back"]
+
+    play(main())
+
+
+def test_the_inspector_says_nothing_untrue_of_what_never_began_or_was_not_undone(done):
+    async def main() -> None:
+        how = {"a": {"undo_fails": Boom("stuck")}, "b": {"fails": Boom()}}
+        page = lab_of(done, how=how)
+        await page.open()
+        await page.click(cmd="run")
+        assert page.states() == ["rollback failed", "rolled back", "rolled back", "abandoned"]
+        await page.click(cmd="look", node=3)
+        assert dict(page.looks[-1]["rows"]) == {"waited for": "b"}
+        await page.click(cmd="look", node=0)
+        labels = [label for label, _ in page.looks[-1]["rows"]]
+        assert labels == ["attempt", "inputs", "result", "took", "rollback took"]
 
     play(main())
 

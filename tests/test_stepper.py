@@ -7,7 +7,7 @@ from helpers import Boom, Gate, flow_of, play, story, told, turns, words
 
 from daga_nb import DagaFlowError
 from daga_nb.core.moves import Ready
-from daga_nb.debug.stepper import BatchStep, OneAction, Pacer
+from daga_nb.debug.stepper import TURN, BatchStep, OneAction, Pacer
 from daga_nb.errors import StepError
 
 
@@ -208,6 +208,13 @@ def test_a_pacer_holds_before_each_new_batch_and_while_it_is_shown_as_running(do
     assert done == ["do a", "do b", "do c", "do d"]
 
 
+def test_a_pacer_holds_longest_where_the_run_turns_so_that_the_failure_is_seen(done, clock):
+    run = flow_of(done, [("a", "b")], how={"b": {"fails": Boom()}}).start()
+    play(run.drive(Pacer(delay=0.8)))
+    assert clock == pytest.approx([0.4, 0.4, 0.4, 0.8 * TURN, 0.4, 0.4, 0.4])
+    assert done == ["do a", "do b", "undo b", "undo a"]
+
+
 def test_a_pause_holds_the_next_batch_back_and_resume_goes_on(done):
     async def main():
         gate, pacer = Gate(), Pacer()
@@ -226,6 +233,33 @@ def test_a_pause_holds_the_next_batch_back_and_resume_goes_on(done):
 
     assert play(main()).state == "SUCCEEDED"
     assert done == ["do a", "do b", "do c", "do d"]
+
+
+@pytest.mark.parametrize("way", ["forward", "at the turn"])
+def test_a_pause_does_not_wait_for_a_batch_that_is_held(done, way):
+    async def main():
+        run = flow_of(done, [("a", "b")], how={"b": {"fails": Boom()}}).start()
+        if way == "at the turn":
+            await run.step()
+        pacer = Pacer()
+        last = {"forward": "a SUCCEEDED", "at the turn": "run ROLLING_BACK"}[way]
+
+        def hear(event):
+            if str(event) == last:
+                pacer.delay = 7200.0
+
+        run.subscribe(hear)
+        driving = asyncio.create_task(run.drive(pacer))
+        await turns(20)
+        assert not driving.done()
+        pacer.pause()
+        await driving
+        assert len(asyncio.all_tasks()) == 1
+        return run
+
+    run = play(main())
+    assert done == (["do a"] if way == "forward" else ["do a", "do b"])
+    assert run.state == ("RUNNING" if way == "forward" else "ROLLING_BACK")
 
 
 def test_a_rollback_can_be_paused_and_resumed_as_well(done):

@@ -11,7 +11,10 @@ from collections.abc import Sequence
 from daga_nb.core.moves import Ready
 from daga_nb.core.plan import Plan
 
-__all__ = ["BatchStep", "OneAction", "Pacer"]
+__all__ = ["TURN", "BatchStep", "OneAction", "Pacer"]
+
+TURN = 1.5
+"""Delays that a run is held where it turns back: what failed is to be seen before its rollback begins."""
 
 
 class BatchStep:
@@ -69,6 +72,7 @@ class Pacer:
         self.delay = delay
         self._paused = False
         self._place: tuple[str | None, int] | None = None
+        self._hold: asyncio.Future[None] | None = None
 
     @property
     def paused(self) -> bool:
@@ -81,19 +85,33 @@ class Pacer:
         return self.delay / 2
 
     def pause(self) -> None:
-        """Let nothing more through; what runs, finishes."""
+        """Let nothing more through; what runs, finishes. A batch that is being held is not waited for."""
         self._paused = True
+        hold = self._hold
+        if hold is not None:
+            hold.get_loop().call_soon_threadsafe(hold.cancel)
 
     def resume(self) -> None:
         """Let everything through again."""
         self._paused = False
 
     async def admit(self, ready: Ready) -> Sequence[int]:
-        """Let all through, after the delay where a new batch begins."""
+        """Let all through, after the delay where a new batch begins; longer where the run turns."""
         place = (ready.direction, ready.batch)
         if self.delay and not self._paused and place != self._place and self._place is not None:
-            await asyncio.sleep(self.delay / 2)
+            turned = ready.direction != self._place[0]
+            await self._wait(self.delay * (TURN if turned else 0.5))
         if self._paused:
             return ()
         self._place = place
         return ready.nodes
+
+    async def _wait(self, seconds: float) -> None:
+        """Wait, or until a pause."""
+        hold = self._hold = asyncio.ensure_future(asyncio.sleep(seconds))
+        try:
+            await asyncio.wait({hold})
+        finally:
+            self._hold = None
+            hold.cancel()
+            await asyncio.wait({hold})

@@ -178,7 +178,7 @@ def _read(plan: Plan, direction: Direction, text: str, engine: str) -> Layout:
     if len(centres) != len(numbers):
         raise ValueError("Graphviz lost a node")
     sizes = Sizes(plan, direction)
-    if wraps(plan, direction):
+    if wraps(plan, sizes):
         columns = [sorted(batch, key=lambda node: centres[node][1]) for batch in plan.batches]
         return stack(plan, sizes, columns, engine)
     drawn: dict[tuple[int, int], list[Point]] = {}

@@ -6,6 +6,7 @@ right and top to bottom are one piece of code.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -15,7 +16,6 @@ from daga_nb.render.text import elide, text_width
 
 __all__ = [
     "ROOT",
-    "WRAP",
     "Band",
     "Box",
     "Direction",
@@ -43,8 +43,11 @@ NAME_AT = 34.0  # glyph and gap before the name
 GAP_ALONG = 46.0
 GAP_WIDER = 74.0  # more room between batches where many edges cross it
 GAP_ACROSS = 22.0
-GAP_LINES = 26.0  # between the columns of one batch
+GAP_LINES = 30.0  # between the columns of one batch
 WRAP = {"LR": (32, 24), "TB": (24, 12)}  # a batch of more than the first is wrapped, to lines of the second
+FRAME = {"LR": (1100.0, 480.0), "TB": (480.0, 1100.0)}  # what a graph is mostly seen in, along and across
+LEGIBLE = 0.45  # the scale from which on names are read
+WORTH = 1.25  # how much larger a graph must become to be wrapped for it
 MARGIN = 14.0
 PAD = 11.0  # between a band's border and its boxes
 HEADER = {"LR": 34.0, "TB": 72.0}  # room for "batch 12"
@@ -136,18 +139,43 @@ class Sizes:
 
     def __init__(self, plan: Plan, direction: Direction) -> None:
         self.direction = direction
+        self.wrap = WRAP[direction]
         broadest = max(map(len, plan.batches), default=0)
         self.gap = GAP_ALONG + min(1.2 * broadest, GAP_WIDER)
         wished = [
             max(MIN_WIDTH, NAME_AT + text_width(elide(name), NAME_SIZE, bold=True) + 14.0)
             for name in plan.names
         ]
+        if direction == "LR":
+            self._align(plan, wished, 0)
+        if len(plan) and not _skips(plan):
+            fill = self._fill(plan, broadest, max(wished))
+            self.wrap = (fill, fill) if fill else self.wrap
+        self._align(plan, wished, self.wrap[0])
+        self.widths = [float(round(width)) for width in wished]
+
+    def _align(self, plan: Plan, wished: list[float], most: int) -> None:
         for batch in plan.batches:
-            if direction == "LR" or len(batch) > WRAP[direction][0]:
+            if len(batch) > most:
                 widest = max(wished[node] for node in batch)
                 for node in batch:
                     wished[node] = widest
-        self.widths = [float(round(width)) for width in wished]
+
+    def _fill(self, plan: Plan, broadest: int, widest: float) -> int | None:
+        """Give how long the lines of a batch are best, so that names can be read; None to leave it."""
+        box = (widest, BOX_HEIGHT) if self.direction == "LR" else (BOX_HEIGHT, widest)
+        deep, broad = box[0] + GAP_LINES, box[1] + GAP_ACROSS
+        room_along, room_across = FRAME[self.direction]
+
+        def scale(fill: int) -> float:
+            along = sum(deep * -(-len(batch) // fill) - GAP_LINES + self.gap for batch in plan.batches)
+            return min(room_along / along, room_across / (broad * fill + HEADER[self.direction]))
+
+        whole = scale(broadest)
+        if whole >= LEGIBLE:
+            return None
+        best = max((-(-broadest // lines) for lines in range(1, 2 + math.isqrt(broadest))), key=scale)
+        return best if scale(best) >= WORTH * whole else None
 
     def size(self, node: int) -> tuple[float, float]:
         """Give the width and height of a node, or of the input marker."""
@@ -157,6 +185,11 @@ class Sizes:
         """Give the size of a node along and across the direction."""
         width, height = self.size(node)
         return (width, height) if self.direction == "LR" else (height, width)
+
+
+def _skips(plan: Plan) -> bool:
+    """Say whether an edge passes a batch: among the boxes of a wrapped one it would be hard to follow."""
+    return any(plan.batch_of[head] - plan.batch_of[tail] > 1 for tail, head in edges_of(plan) if tail != ROOT)
 
 
 def edges_of(plan: Plan) -> list[tuple[int, int]]:

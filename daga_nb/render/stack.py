@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from daga_nb.core.plan import Plan
 from daga_nb.render.layout import (
     GAP_ACROSS,
+    GAP_LINES,
     ROOT,
     ROOT_SIZE,
-    WRAP,
     Direction,
     Layout,
     Point,
@@ -22,8 +22,6 @@ from daga_nb.render.layout import (
 
 __all__ = ["plain_layout", "stack", "wraps"]
 
-GAP_LINES = 30.0  # between the columns of one batch
-
 
 def plain_layout(plan: Plan, direction: Direction) -> Layout:
     """Place the nodes without Graphviz, in time linear in the plan (but for sorting each batch).
@@ -34,9 +32,9 @@ def plain_layout(plan: Plan, direction: Direction) -> Layout:
     return stack(plan, Sizes(plan, direction), _ordered(plan), "plain")
 
 
-def wraps(plan: Plan, direction: Direction) -> bool:
+def wraps(plan: Plan, sizes: Sizes) -> bool:
     """Say whether a batch is so broad that it is shown in several columns (or rows) of its band."""
-    return max(map(len, plan.batches)) > WRAP[direction][0]
+    return max(map(len, plan.batches)) > sizes.wrap[0]
 
 
 def stack(plan: Plan, sizes: Sizes, columns: Iterable[Sequence[int]], engine: str) -> Layout:
@@ -53,7 +51,7 @@ class _Stack:
         self.lanes: dict[int, tuple[float, float, float]] = {}
         self.along = ROOT_SIZE + sizes.gap
         for column in columns:
-            lines = _lines(column, sizes.direction)
+            lines = _lines(column, sizes)
             if len(lines) == 1:
                 self._line(column)
             else:
@@ -89,11 +87,12 @@ class _Stack:
         into -= self.sizes.extent(head)[0] / 2
         points = [(out, from_)]
         _, end, lane = self.lanes.get(tail, (out, out, from_))
-        if end > out:
+        # In the last line both are the same, but for a rounding error.
+        if end - out > GAP_LINES:
             points += bow(points[-1], (out + GAP_LINES - 3, lane), GAP_LINES)
             points += bow(points[-1], (end, lane), math.inf)
         start, _, lane = self.lanes.get(head, (into, into, to))
-        if start < into:
+        if into - start > GAP_LINES:
             points += bow(points[-1], (start, lane), self.sizes.gap * 1.5)
             points += bow(points[-1], (into - GAP_LINES + 3, lane), math.inf)
         return points + bow(points[-1], (into, to), self.sizes.gap * 1.5)
@@ -103,9 +102,9 @@ class _Stack:
         return assemble(self.plan, self.sizes, self.centres, curves, engine)
 
 
-def _lines(column: Sequence[int], direction: Direction) -> list[Sequence[int]]:
+def _lines(column: Sequence[int], sizes: Sizes) -> list[Sequence[int]]:
     """Part a column that is too long into several, so that neighbours stay near each other."""
-    most, fill = WRAP[direction]
+    most, fill = sizes.wrap
     if len(column) <= most:
         return [column]
     # What is filled line by line keeps its place across; a very broad batch becomes about a square.

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from daga_nb.core.moves import Undo
+from daga_nb.core.states import NodeState
 from daga_nb.engine.calls import display_name
 from daga_nb.errors import ActionInterrupted, describe
 from daga_nb.render.text import elide, seconds
@@ -148,16 +149,19 @@ def details(run: FlowRun, node: int, sources: Sources) -> dict[str, Any]:
     """Give what the inspector shows of an action: what it got, what it gave, how it failed, what it is."""
     name = run.plan.names[node]
     events = [event for event in run.events if event.node == name]
-    rows = [["attempt", str(events[-1].attempt)]] if events else []
+    begun = any(event.state is NodeState.RUNNING for event in events)
+    rows = [["attempt", str(events[-1].attempt)]] if begun else []
     before = [run.plan.names[one] for one in run.plan.predecessors[node]]
     waits = [one for one in before if one not in run.results]
     if waits:
-        rows.append(["waits for", ", ".join(map(elide, waits[:8])) + (" …" if len(waits) > 8 else "")])
+        label = "waits for" if run.states[name] is NodeState.PENDING else "waited for"
+        rows.append([label, ", ".join(map(elide, waits[:8])) + (" …" if len(waits) > 8 else "")])
     else:
         rows.append(["inputs", preview(run.inputs_of(name))])
     if name in run.results:
         rows.append(["result", preview(run.results[name])])
-    for label, rollback in (("took", False), ("rolled back in", True)):
+    undone = "rolled back in" if name not in run.rollback_errors else "rollback took"
+    for label, rollback in (("took", False), (undone, True)):
         lasted = run.duration(name, rollback=rollback)
         if lasted is not None:
             rows.append([label, seconds(lasted)])

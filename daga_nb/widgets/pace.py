@@ -25,4 +25,4 @@ def delay_at(speed: Any) -> float:
     """
     if isinstance(speed, bool) or not isinstance(speed, int | float) or not 0 <= speed <= 1:
         raise FlowDefinitionError(f"speed={speed!r}: it is a number from 0 (slow) to 1 (as fast as it goes)")
-    return float(SLOWEST * (1 - speed) ** 3)
+    return float(SLOWEST * (1 - speed) ** 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -22,6 +23,9 @@ KEPT_LINES = 500
 _LONGEST = 600
 _NAMED = 6
 _TOGETHER = frozenset({NodeState.RUNNING, NodeState.ROLLING_BACK, NodeState.ABANDONED})
+
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
+"""The colours and moves of a terminal: the log has its own."""
 
 _NUMBER = {state: number for number, state in enumerate(STATES)}
 _RUN_NUMBER = {state: number for number, state in enumerate(RUN_STATES)}
@@ -50,7 +54,7 @@ class Story:
         self._fresh_python: list[str] = []
         self._fresh: list[list[Any]] = []
         self._open: tuple[tuple[Any, int], list[str]] | None = None
-        self._begun: dict[int, str] = {}
+        self._begun: dict[int, tuple[str, int]] = {}
         self._lock = threading.Lock()
 
     def add(
@@ -92,18 +96,23 @@ class Story:
         thread = threading.get_ident()
         with self._lock:
             # Several threads print at once: each has its own unfinished line.
-            *whole, rest = (self._begun.pop(thread, "") + text).split("\n")
+            begun, lost = self._begun.pop(thread, ("", 0))
+            *whole, rest = (begun + text).split("\n")
             for line in whole:
-                self._append(["print", "", -1, "", _cut(line), ""])
+                self._append(["print", "", -1, "", _cut(line, lost), ""])
+                lost = 0
             if rest:
-                self._begun[thread] = rest[-8 * _LONGEST :]
+                # What a carriage return writes over is gone, as on a terminal.
+                start = rest.rfind("\r", 0, -1) + 1
+                kept = rest[start : start + 8 * _LONGEST]
+                self._begun[thread] = kept, (0 if start else lost) + len(rest) - start - len(kept)
             self._open = None
 
     def end_lines(self) -> None:
         """Add what was printed without a line's end."""
         with self._lock:
-            for line in self._begun.values():
-                self._append(["print", "", -1, "", _cut(line), ""])
+            for line, lost in self._begun.values():
+                self._append(["print", "", -1, "", _cut(line, lost), ""])
             self._begun.clear()
 
     def tell(self, run: FlowRun, event: Event) -> None:
@@ -150,6 +159,6 @@ def _together(names: list[str], state: NodeState) -> str:
     return f"{shown} {state.word}"
 
 
-def _cut(line: str) -> str:
-    line = line.rstrip("\r").rsplit("\r", 1)[-1]
-    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}… ({len(line):,} characters)"
+def _cut(line: str, lost: int) -> str:
+    line = _ANSI.sub("", line.rstrip("\r").rsplit("\r", 1)[-1])
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}… ({len(line) + lost:,} characters)"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from flows import LAB, TRIP, big
 
@@ -48,18 +50,33 @@ def test_the_colours_are_those_of_the_theme(notebook, theme):
     notebook.theme("JupyterLab Light")
 
 
-def test_nothing_changes_its_place_or_size_when_states_change(notebook):
-    measure = """[...document.querySelectorAll(".dnb-body, .dnb-lab > *, .dnb-button, .dnb-legend span")]
+@pytest.mark.parametrize("width", [700, 1400])
+def test_nothing_changes_its_place_or_size_when_states_change(notebook, width):
+    measure = """[...document.querySelectorAll(
+            ".dnb-body, .dnb-lab > *, .dnb-head > *, .dnb-button, .dnb-inspector, .dnb-legend span")]
         .map(element => element.getBoundingClientRect())
         .map(box => [box.x, box.y, box.width, box.height].map(Math.round).join())"""
+    notebook.page.set_viewport_size({"width": width, "height": 1100})
     open_lab(notebook)
+    notebook.run_cell("bench.plant('quote', 'rollback')")
     notebook.node(4).click()
     notebook.page.keyboard.press("f")
     notebook.page.wait_for_selector(".dnb-node[data-node='4'].dnb-broken")
     before = notebook.evaluate(measure)
     notebook.press("run")
-    notebook.wait("states(0)[0] === 'rolled-back'")
+    notebook.page.wait_for_selector(".dnb-chip[data-run=rollback-incomplete]")
+    notebook.page.wait_for_selector(".dnb-error-code")
     assert notebook.evaluate(measure) == before
+
+
+@pytest.mark.parametrize("direction", ["LR", "TB"])
+def test_sixty_actions_in_three_batches_keep_their_names(notebook, direction):
+    notebook.page.set_viewport_size({"width": 1800, "height": 1000})
+    notebook.show(big(60, 20), f"lab(flow, direction={direction!r})")
+    notebook.page.wait_for_selector(".dnb-lab[data-line=live]")
+    assert notebook.evaluate("graphs[0].dataset.distance") in ("near", "middle")
+    label = notebook.page.locator(".dnb-band text").first
+    assert label.bounding_box()["height"] >= 9
 
 
 def test_the_keys_work_the_lab_and_insert_no_cells(notebook):
@@ -199,6 +216,37 @@ def test_200_nodes_are_usable(notebook):
     notebook.wait("states(0).every(state => state === 'succeeded')")
     notebook.press("rollback")
     notebook.wait("states(0).every(state => state === 'rolled-back')")
+
+
+def test_from_afar_cards_still_show_glyph_and_name(notebook):
+    notebook.page.set_viewport_size({"width": 1800, "height": 1000})
+    notebook.show(big(200, 14), "bench = lab(flow, speed=1.0)\nbench")
+    page = notebook.page
+    page.wait_for_selector(".dnb-graph[data-distance=far]")
+    assert re.fullmatch(r"ta(sk |…)\d{3}", notebook.node(100).locator(".dnb-far-name").text_content())
+    assert notebook.node(100).locator(".dnb-far-name").is_visible()
+    assert notebook.node(100).locator(".dnb-glyph").is_visible()
+    for _ in range(2):
+        page.locator(".dnb-zoom button").last.click()
+    page.wait_for_selector(".dnb-graph[data-distance=farthest]")
+    assert not notebook.node(100).locator(".dnb-far-name").is_visible()
+    assert notebook.node(100).locator(".dnb-far-glyph").is_visible()
+
+
+def test_a_graph_too_long_to_be_read_is_followed_batch_by_batch(notebook):
+    notebook.show(big(120, 4), "bench = lab(flow, speed=1.0)\nbench")
+    page = notebook.page
+    page.wait_for_selector(".dnb-lab[data-line=live]")
+    notebook.press("step")
+    seen = """(batch => {
+        const [band, frame] = [document.querySelectorAll(".dnb-band")[batch], graphs[0]]
+            .map(element => element.getBoundingClientRect());
+        return band.left >= frame.left && band.right <= frame.right && frame.right - frame.left < 1100;
+    })"""
+    notebook.wait(f"document.querySelector('.dnb-band[data-front]')?.textContent && {seen}(1)")
+    notebook.wait("graphs[0].dataset.distance !== 'farthest'")
+    page.keyboard.press("0")
+    page.wait_for_selector(".dnb-graph[data-distance=farthest]")
 
 
 def test_it_stands_in_boxes_and_tabs_as_other_widgets_do(notebook):

@@ -51,7 +51,7 @@ def test_a_failure_is_planted_by_a_click_and_run_shows_the_rollback_node_by_node
     assert notebook.node(4).get_attribute("aria-label") == (
         "payment, rolled back, batch 3, "
         + page.locator(".dnb-node[data-node='4'] .dnb-word").text_content().split(" · ")[1]
-        + ", failed first, failure planted after the effect"
+        + ", had failed, failure planted after the effect"
     )
     page.wait_for_selector(".dnb-words:has-text('RuntimeError: planted (planted, after the effect)')")
 
@@ -167,6 +167,8 @@ def test_a_step_made_in_a_cell_is_seen_in_the_lab(notebook):
     notebook.wait_for_states(DONE, *[PENDING] * 5)
     notebook.run_cell("bench.run.inject(Fault.raising(ValueError('x'), at='payment', where='before')); None")
     notebook.page.wait_for_selector(".dnb-node[data-node='4'].dnb-broken")
+    notebook.node(4).click()
+    notebook.wait("document.querySelector('.dnb-kind').value === 'ValueError'")
 
 
 def test_the_cell_run_again_makes_a_fresh_lab(notebook):
@@ -201,6 +203,45 @@ def test_closing_the_lab_takes_its_views_away(notebook):
     open_lab(notebook)
     notebook.run_cell("bench.close()")
     notebook.page.wait_for_selector(".dnb-lab", state="detached")
+
+
+def test_what_comes_next_is_read_whole_beside_a_long_name_and_a_long_input(notebook):
+    long = "lab(DagaFlow(graph, name='the bookings of a whole day, ' * 3), ['order 1042'] * 9)"
+    notebook.show(TRIP, long)
+    notebook.page.wait_for_selector(".dnb-lab[data-line=live]")
+    cut = "(next => next.scrollWidth > next.clientWidth)(document.querySelector('.dnb-next'))"
+    assert not notebook.evaluate(cut)
+    notebook.press("step")
+    notebook.page.wait_for_selector(".dnb-next:has-text('next: batch 2, 3 actions: flight, hotel, car')")
+    assert not notebook.evaluate(cut)
+    assert "run 1" in notebook.page.locator(".dnb-facts").inner_text()
+
+
+@pytest.mark.parametrize("width", [560, 700, 1400])
+def test_the_list_of_keys_is_seen_whole(notebook, width):
+    notebook.page.set_viewport_size({"width": width, "height": 1000})
+    open_lab(notebook)
+    notebook.page.locator(".dnb-keys-place button").hover()
+    keys = notebook.page.locator(".dnb-keys").bounding_box()
+    box = notebook.page.locator(".dnb-lab").bounding_box()
+    assert box["x"] <= keys["x"]
+    assert keys["x"] + keys["width"] <= box["x"] + box["width"]
+    assert keys["y"] + keys["height"] <= box["y"] + box["height"]
+
+
+def test_an_error_stands_at_the_head_of_the_inspector(notebook):
+    open_lab(notebook)
+    notebook.node(4).click()
+    notebook.page.keyboard.press("f")
+    notebook.press("run")
+    notebook.wait_for_states(*[BACK] * 5, GONE)
+    error = notebook.page.locator(".dnb-error-code")
+    error.wait_for()
+    inspector = notebook.page.locator(".dnb-inspector").bounding_box()
+    below = error.bounding_box()["y"] + error.bounding_box()["height"]
+    assert below <= inspector["y"] + inspector["height"]
+    state = notebook.page.locator(".dnb-inspector-state").inner_text()
+    assert state == "↩ rolled back · batch 3 · had failed"
 
 
 @pytest.mark.parametrize("width", [560, 1600])

@@ -25,6 +25,18 @@ const KEYS = [
   ["Escape", "back to the cell"],
 ];
 
+const HELD = "paused";
+const HELD_BACK = "paused, going back";
+
+/**
+ * As wide as its longest word, so that what stands beside it never moves.
+ * @param {any} face
+ */
+function chipWidth(face) {
+  const words = [...face.run_looks.map((/** @type {any} */ look) => look.word), HELD_BACK];
+  return Math.ceil(Math.max(...words.map((word) => widthOf(`◐ ${word}`, `640 13px ${FONT}`)))) + 26;
+}
+
 class Bar {
   /**
    * @param {any} model
@@ -39,13 +51,13 @@ class Bar {
     /** @type {Record<string, any>} */
     this.buttons = {};
     this.facts = html("span", { class: "dnb-soft dnb-facts" });
-    this.chip = html("span", { class: "dnb-chip" });
+    this.chip = html("span", { class: "dnb-chip", style: `width: ${chipWidth(face)}px` });
     this.progress = html("span", { class: "dnb-progress", role: "progressbar", "aria-label": "progress", "aria-valuemin": 0 });
     this.status = html("span", { class: "dnb-next", role: "status", "aria-live": "polite" });
     this.head = html(
       "div",
       { class: "dnb-head" },
-      html("b", { class: "dnb-title", text: face.name }),
+      html("b", { class: "dnb-title", text: face.name, title: face.name }),
       this.facts,
       this.chip,
       this.progress,
@@ -75,7 +87,7 @@ class Bar {
       html("span", { class: "dnb-space" }),
       ...asked.view,
       keysButton(),
-      button({ icon: "side", label: "", title: "Inspector: show or hide", class: "dnb-small" }, asked.side),
+      button({ icon: "side", label: "Inspector", title: "Inspector: show or hide", class: "dnb-small" }, asked.side),
     );
     model.on("change:speed", () => {
       const value = String(Math.round(model.get("speed") * 100));
@@ -111,6 +123,9 @@ class Bar {
     );
     this.progress.setAttribute("aria-valuemax", String(total));
     this.progress.setAttribute("aria-valuenow", String(done));
+    const words = head.counts.map((/** @type {number[]} */ [state, count]) => `${count} ${this.face.looks[state].word}`);
+    this.progress.title = words.join(", ");
+    this.progress.setAttribute("aria-valuetext", words.join(", "));
     this.word();
   }
 
@@ -118,9 +133,10 @@ class Bar {
     if (!this.last) return;
     const look = this.face.run_looks[this.last.state];
     this.chip.dataset.run = look.key;
-    const held = this.last.way < 0 ? "paused, going back" : "paused";
+    const held = this.last.way < 0 ? HELD_BACK : HELD;
     this.chip.textContent = `${look.glyph} ${this.held ? held : look.word}`;
-    const line = this.pausing ? `pausing after this: ${this.last.next}` : this.last.next;
+    const busy = this.last.counts.some((/** @type {number[]} */ [state]) => this.face.looks[state].busy);
+    const line = this.pausing && busy ? `pausing after this: ${this.last.next}` : this.last.next;
     if (this.status.textContent !== line) this.status.textContent = line;
     this.status.title = line;
   }
@@ -145,7 +161,7 @@ function keysButton() {
     { class: "dnb-keys", role: "tooltip" },
     ...KEYS.flatMap(([key, what]) => [html("dt", { text: key }), html("dd", { text: what })]),
   );
-  const opener = button({ icon: "keys", label: "", title: "Keys", class: "dnb-small" }, () =>
+  const opener = button({ icon: "keys", label: "Keys", title: "Keys", class: "dnb-small" }, () =>
     list.classList.toggle("dnb-shown"),
   );
   opener.removeAttribute("title");

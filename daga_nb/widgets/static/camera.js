@@ -4,6 +4,8 @@
 const NEAREST = 3;
 const FARTHEST = 0.05;
 const MARGIN = 5;
+/** What cards show is less and larger from afar; see graph.css. @type {[string, number][]} */
+const DISTANCES = [["near", 0.62], ["middle", 0.36], ["far", 0.27]];
 
 class Camera {
   /**
@@ -87,13 +89,21 @@ class Camera {
   }
 
   /**
+   * The scale at which a box of the graph just fits.
+   * @param {number[]} box x, y, width, height
+   */
+  closest([, , width, height]) {
+    const frame = this.frame.getBoundingClientRect();
+    return Math.min((frame.width - 2 * MARGIN) / width, (frame.height - 2 * MARGIN) / height, 1);
+  }
+
+  /**
    * Show a box of the graph in the middle, as large as it fits.
    * @param {number[]} box x, y, width, height
    */
   visit([x, y, width, height]) {
     const frame = this.frame.getBoundingClientRect();
-    const scale = Math.min((frame.width - 2 * MARGIN) / width, (frame.height - 2 * MARGIN) / height, 1);
-    this.scale = Math.max(scale, FARTHEST);
+    this.scale = Math.max(this.closest([x, y, width, height]), FARTHEST);
     this.x = frame.width / 2 - (x + width / 2) * this.scale;
     this.y = frame.height / 2 - (y + height / 2) * this.scale;
     this.apply();
@@ -101,7 +111,7 @@ class Camera {
 
   apply() {
     this.world.setAttribute("transform", `translate(${this.x.toFixed(2)} ${this.y.toFixed(2)}) scale(${this.scale.toFixed(4)})`);
-    const distance = this.scale >= 0.62 ? "near" : this.scale >= 0.36 ? "middle" : "far";
+    const distance = DISTANCES.find(([, least]) => this.scale >= least)?.[0] ?? "farthest";
     if (this.frame.dataset.distance !== distance) this.frame.dataset.distance = distance;
   }
 

@@ -115,7 +115,7 @@ function widthOf(text, font) {
 }
 
 /**
- * The text, or as much of it as fits, with an ellipsis.
+ * The text, or as much of it as fits, with an ellipsis; more of its end, where names that look alike differ.
  * @param {string} text
  * @param {number} width
  * @param {string} font
@@ -123,8 +123,10 @@ function widthOf(text, font) {
 function fitted(text, width, font) {
   if (widthOf(text, font) <= width) return text;
   const signs = [...text.replace("…", "")];
-  const cut = (/** @type {number} */ kept) =>
-    signs.slice(0, Math.ceil(kept / 2)).join("") + "…" + signs.slice(signs.length - Math.floor(kept / 2)).join("");
+  const cut = (/** @type {number} */ kept) => {
+    const end = Math.ceil(kept * 0.6);
+    return signs.slice(0, kept - end).join("") + "…" + signs.slice(signs.length - end).join("");
+  };
   let low = 0;
   let high = signs.length - 1;
   while (low < high) {

@@ -156,12 +156,12 @@ class Graph {
  * @param {string} direction
  */
 function bandOf([x, y, width, height], index, direction) {
-  const place = direction === "LR" ? { x: x + width / 2, y: y + 17 } : { x: x + 12, y: y + 17 };
+  const place = direction === "LR" ? { x: x + width / 2, y: y + 17 } : { x: x + 12, y: y + height / 2 };
   return svg(
     "g",
     { class: index % 2 ? "dnb-band dnb-odd" : "dnb-band", "data-direction": direction },
     svg("rect", { x, y, width, height, rx: 10 }),
-    svg("text", { ...place, "font-size": 12, text: `batch ${index + 1}` }),
+    svg("text", { ...place, "font-size": 12 }, svg("tspan", { text: "batch " }), String(index + 1)),
   );
 }
 

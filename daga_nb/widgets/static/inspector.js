@@ -37,8 +37,8 @@ class Inspector {
         html("div", { class: "dnb-label" }, html("span", { text: `${face.fault_glyph} plant a failure` }), this.kind),
         html("div", { class: "dnb-toggles" }, ...this.toggles),
       ),
-      this.rows,
       this.errors,
+      this.rows,
       this.sources,
       this.events,
     );
@@ -84,7 +84,7 @@ class Inspector {
   mark(mark) {
     if (!mark) return;
     const look = this.face.looks[mark[0]];
-    const failed = mark[3] ? " · failed first" : "";
+    const failed = mark[3] && look.glyph !== this.face.failed_glyph ? " · had failed" : "";
     this.state.replaceChildren(
       html("b", { "data-state": look.key, text: `${look.glyph} ${look.word}` }),
       ` · batch ${this.face.batch[this.node]}${failed}`,
@@ -116,6 +116,9 @@ class Inspector {
     this.part("events", told.events, this.events, (events) =>
       events.length ? [html("div", { class: "dnb-label", text: "events" }), ...events.map(eventRow)] : [],
     );
+    const planted = told.faults.map((/** @type {any} */ fault) => fault.kind).filter(Boolean).pop();
+    if (planted !== this.drawn.kind && this.face.kinds.includes(planted)) this.kind.value = planted;
+    this.drawn.kind = planted;
     told.faults.forEach((/** @type {any} */ fault, /** @type {number} */ index) => {
       const made = this.toggles[index];
       enable(made, fault.possible);

@@ -3,6 +3,7 @@
 
 const NARROW = 760;
 const SLIM = 940;
+const ROOMY = 1190;
 const LOST = "disconnected: the kernel is gone; run the cell again";
 const SAVED = "as saved: run the cell to work with it";
 const COMMAND_KEYS = { n: "step", a: "action", b: "rollback", r: "reset" };
@@ -11,6 +12,7 @@ const COMMAND_KEYS = { n: "step", a: "action", b: "rollback", r: "reset" };
 function resized(box) {
   box.classList.toggle("dnb-narrow", box.clientWidth < NARROW);
   box.classList.toggle("dnb-slim", box.clientWidth < SLIM);
+  box.classList.toggle("dnb-roomy", box.clientWidth >= ROOMY);
 }
 
 /** @param {{ model: any, el: HTMLElement }} place */

@@ -6,6 +6,8 @@ const BESIDE_NAME = GLYPH_COLUMN + 8;
 const SMALLEST_NAME = 15;
 const LARGEST_NAME = 18;
 const WORD_SIZE = 12.5;
+const FAR_NAME = 27;
+const FAR_NAME_AT = 38;
 const FONT = 'system-ui, "Segoe UI", Roboto, "Helvetica Neue", sans-serif';
 
 class NodeCard {
@@ -31,7 +33,7 @@ class NodeCard {
     this.glyph = svg("text", { class: "dnb-glyph", x: 18 * unit, y: center, "font-size": 20 * unit });
     this.far = svg("text", { class: "dnb-far-glyph", x: width / 2, y: center, "font-size": height * 0.72 });
     const sign = height * 0.62;
-    this.farFailed = svg("text", { class: "dnb-far-failed", x: 8, y: center, "font-size": sign, text: face.failed_glyph });
+    this.farFailed = svg("text", { class: "dnb-far-failed", x: width - 32, y: center, "font-size": sign, text: face.failed_glyph });
     this.farFault = svg("text", { class: "dnb-far-fault", x: width - 4, y: center, "font-size": sign, text: face.fault_glyph });
     this.name = svg("text", {
       class: "dnb-name",
@@ -47,6 +49,13 @@ class NodeCard {
       y: center,
       "font-size": large,
       text: fitted(face.labels[number], room + 2, `640 ${large}px ${FONT}`),
+    });
+    this.farName = svg("text", {
+      class: "dnb-far-name",
+      x: FAR_NAME_AT,
+      y: center,
+      "font-size": FAR_NAME,
+      text: fitted(face.labels[number], width - FAR_NAME_AT - 4, `640 ${FAR_NAME}px ${FONT}`),
     });
     this.word = svg("text", { class: "dnb-word", x: GLYPH_COLUMN * unit, y: center + 11 * unit, "font-size": WORD_SIZE });
     this.room = room;
@@ -65,10 +74,11 @@ class NodeCard {
       this.body,
       this.glyph,
       this.far,
-      this.farFailed,
-      this.farFault,
       this.name,
       this.large,
+      this.farName,
+      this.farFailed,
+      this.farFault,
       this.word,
     );
   }
@@ -131,12 +141,12 @@ class NodeCard {
     this.element.append(this.handle);
   }
 
-  /** The node in words: "payment, rolled back, batch 3, failed first". */
+  /** The node in words: "payment, rolled back, batch 3, had failed". */
   label() {
     const [state, time, faults, failed] = this.mark;
     const parts = [this.face.names[this.number], this.face.looks[state].word, `batch ${this.face.batch[this.number]}`];
     if (time) parts.push(time);
-    if (failed) parts.push("failed first");
+    if (failed && this.face.looks[state].glyph !== this.face.failed_glyph) parts.push("had failed");
     this.face.places.forEach((/** @type {string} */ _, /** @type {number} */ index) => {
       if (faults & (1 << index)) parts.push(`failure planted ${this.face.place_words[index]}`);
     });
@@ -193,7 +203,7 @@ function failedBadge(face, height) {
  */
 function faultBadge(face, place, index, width, height) {
   const words = face.place_pills[index];
-  const room = 27 + words.length * 7.1;
+  const room = 28 + widthOf(words, `650 13px ${FONT}`);
   const x = place === "before" ? -6 : width - room + 6;
   const y = place === "rollback" ? height - 7 : -12;
   return svg(

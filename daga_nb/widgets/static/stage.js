@@ -4,7 +4,9 @@
 const LOWEST = 210;
 const LOWEST_IN_LAB = 340;
 const HIGHEST = 470;
-const FOLLOW_BELOW = 0.2;
+const AROUND_GRAPH = 440;
+const FOLLOW_BELOW = 0.27;
+const FOLLOW_GAIN = 1.25;
 
 class Stage {
   /**
@@ -47,14 +49,19 @@ class Stage {
     this.camera.show(layout.width, layout.height);
   }
 
-  /** The height depends on the width and the layout, never on the states. */
+  /** The height depends on the layout, the width and the window, never on the states. */
   size() {
     const layout = this.graph.layout;
     const width = this.element.clientWidth;
     if (!layout || !width) return;
     const scale = Math.min((width - 10) / layout.width, 1.35);
-    const lowest = this.asked.plant ? LOWEST_IN_LAB : LOWEST;
-    const wished = Math.min(HIGHEST, Math.max(lowest, layout.height * scale + 10));
+    const beside = this.asked.plant && width < (this.element.parentElement?.clientWidth ?? 0);
+    const lowest = beside ? LOWEST_IN_LAB : LOWEST;
+    const highest = Math.max(HIGHEST, window.innerHeight - AROUND_GRAPH);
+    // A graph too long to be read as a whole is followed batch by batch: the higher, the larger.
+    const followed = layout.direction === "LR" && scale < FOLLOW_BELOW;
+    const needed = layout.height * (followed ? 1 : scale) + 10;
+    const wished = Math.min(highest, Math.max(lowest, needed));
     const height = `${Math.round(this.model.get("height") ?? wished)}px`;
     if (this.graph.frame.style.height !== height) this.graph.frame.style.height = height;
   }
@@ -81,7 +88,8 @@ class Stage {
     this.head = head;
     this.graph.front(head.front, head.way);
     const band = this.graph.layout?.bands[head.front - 1];
-    if (band && this.camera.fitting && this.camera.whole < FOLLOW_BELOW) this.camera.visit(band);
+    const { fitting, whole } = this.camera;
+    if (band && fitting && whole < FOLLOW_BELOW && this.camera.closest(band) > whole * FOLLOW_GAIN) this.camera.visit(band);
   }
 
   /** @param {Event} event */
@@ -130,8 +138,8 @@ class Stage {
   /** Fit and turn, for a toolbar. */
   viewButtons() {
     return [
-      button({ icon: "fit", label: "", title: "Fit (0)", class: "dnb-small" }, () => this.camera.fit()),
-      button({ icon: "turn", label: "", title: "Left to right, or top to bottom (L)", class: "dnb-small" }, () => this.turn()),
+      button({ icon: "fit", label: "Fit", title: "Fit (0)", class: "dnb-small" }, () => this.camera.fit()),
+      button({ icon: "turn", label: "Turn", title: "Left to right, or top to bottom (L)", class: "dnb-small" }, () => this.turn()),
     ];
   }
 }
