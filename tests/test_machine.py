@@ -33,8 +33,8 @@ def undone(machine, *names):
 def snapshot(machine):
     """Give everything that a refused event must leave alone."""
     return {
-        name: (list(value) if isinstance(value, list | dict | set) else value)
-        for name in Machine.__slots__
+        name: snapshot(value) if name in ("_front", "_back") else list(value) if isinstance(value, list | dict | set) else value
+        for name in type(machine).__slots__
         if (value := getattr(machine, name)) is not None
     }
 

@@ -74,7 +74,8 @@ class Recorder:
         """
         machine = self.machine
         name = None if node is None else machine.plan.names[node]
-        event = Event(len(machine.events) + 1, perf_counter() - self._origin, name, state, 1, reason)
+        attempt = machine.attempt(node, state)
+        event = Event(len(machine.events) + 1, perf_counter() - self._origin, name, state, attempt, reason)
         machine.apply(event)
         if self.observers:
             self._tell(event)
