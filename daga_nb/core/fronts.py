@@ -64,8 +64,8 @@ class Front:
 class BackFront:
     """What may be settled, going back, of the nodes that are `owing`.
 
-    In the batch schedule that is the last batch with something to settle; else every node whose own successors
-    are all settled.
+    In the batch schedule that is the last batch with something to settle; else every node whose own
+    successors are all settled.
 
     Attributes
     ----------

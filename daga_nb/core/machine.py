@@ -12,7 +12,7 @@ from itertools import islice
 
 from daga_nb.core.events import Event
 from daga_nb.core.fronts import BackFront, Front
-from daga_nb.core.moves import Due, Policy, Ready, Undo
+from daga_nb.core.moves import Direction, Due, Policy, Ready, Undo
 from daga_nb.core.plan import Plan
 from daga_nb.core.states import NODE_TRANSITIONS, RUN_TRANSITIONS, NodeState, RunState, State
 from daga_nb.errors import IllegalTransition, StoryError
@@ -83,7 +83,7 @@ class Machine:
 
     def __init__(self, plan: Plan, undo: Sequence[Undo], policy: Policy = Policy()) -> None:  # noqa: B008
         self.plan = plan
-        self.undo = undo
+        self.undo = list(undo)
         self.policy = policy
         self.events: list[Event] = []
         self.states: list[NodeState] = [_PENDING] * len(plan)
@@ -111,8 +111,9 @@ class Machine:
             return Ready("back", batch, nodes, self.running)
         if self.failures or not self._front.startable:
             return _IDLE
-        nodes = tuple(islice(self._front.startable, limit))
-        batch = self._front.batch if in_batches else min(map(self.plan.batch_of.__getitem__, nodes), default=0)
+        front = self._front
+        nodes = tuple(islice(front.startable, limit))
+        batch = front.batch if in_batches else min(map(self.plan.batch_of.__getitem__, nodes), default=0)
         return Ready("forward", batch, nodes, self.running)
 
     def due(self, closing: str = "", *, undecided: bool = False) -> list[Due]:
@@ -160,6 +161,19 @@ class Machine:
             return self._undo_attempts.get(node, 1) + again
         back = state is _ROLLED_BACK or state is _ROLLBACK_FAILED
         return (self._undo_attempts if back else self._attempts).get(node, 1)
+
+    def attempts(self, node: int, direction: Direction) -> int:
+        """Give how many times an action, or its rollback, has been called, the present call included."""
+        counted = self._attempts if direction == "forward" else self._undo_attempts
+        return counted.get(node, 1)
+
+    def undecided(self) -> list[int]:
+        """Give the nodes that failed and can be tried again: the actions, or going back the rollbacks."""
+        if self.run_state is RunState.RUNNING:
+            return list(self.failures)
+        if self.run_state in (RunState.ROLLING_BACK, RunState.ROLLBACK_INCOMPLETE):
+            return [node for node, state in enumerate(self.states) if state is _ROLLBACK_FAILED]
+        return []
 
     def apply(self, event: Event) -> None:
         """Take one event in.
@@ -248,7 +262,7 @@ class Machine:
         self._unstarted -= 1
 
     def _decide(self, event: Event, node: int, new: NodeState, attempt: int) -> None:
-        """What failed is tried again, or skipped."""
+        """Take note that what failed is tried again, or skipped."""
         if self.run_state is not RunState.RUNNING:
             raise self._illegal(event, f"{self.states[node]} (the run is not running)")
         self.failures.remove(node)
@@ -300,9 +314,7 @@ class Machine:
             if node in self.skipped and not self.policy.rollback_failed:
                 return False
             return undo is not Undo.ELSEWHERE
-        return undo is Undo.CALL and (
-            state is _UNKNOWN or (state is _FAILED and self.policy.rollback_failed)
-        )
+        return undo is Undo.CALL and (state is _UNKNOWN or (state is _FAILED and self.policy.rollback_failed))
 
     def leftovers(self) -> list[int]:
         """Give the nodes whose effect is, or may be, left when the run is rolled back."""
