@@ -95,13 +95,22 @@ def test_eagerly_what_runs_finishes_and_nothing_else_starts(done):
     async def main():
         gate = Gate()
         run = flow_of(
-            done, [("a", "b"), ("b", "z"), ("s", "t"), ("t", "z")], how={"s": {"before": gate.wait}}, schedule="eager"
+            done,
+            [("a", "b"), ("b", "z"), ("s", "t"), ("t", "z")],
+            how={"s": {"before": gate.wait}},
+            schedule="eager",
         ).start()
         run.break_at("b")
         going = asyncio.ensure_future(run.go())
         await gate.reached.wait()
         await turns()
-        assert words(run) == {"a": "succeeded", "s": "running", "b": "pending", "t": "pending", "z": "pending"}
+        assert words(run) == {
+            "a": "succeeded",
+            "s": "running",
+            "b": "pending",
+            "t": "pending",
+            "z": "pending",
+        }
         gate.open()
         await going
         assert done == ["do a", "do s"]

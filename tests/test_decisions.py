@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
-from helpers import Boom, action, flow_of, play, story, told, words
+from helpers import Boom, Gate, action, flow_of, play, story, told, words
 
-from daga_nb import DagaAction, DagaFlow, DagaFlowError, Fault
+from daga_nb import DagaFlow, DagaFlowError, Fault
 from daga_nb.core.states import RunState
 from daga_nb.errors import RunBusy, StepError
 
@@ -42,9 +42,7 @@ def test_finish_raises_what_failed_and_has_rolled_nothing_back(done):
         with pytest.raises(DagaFlowError) as failed:
             play(run.finish())
         assert [str(error) for error in failed.value.exceptions] == ["no"]
-        assert failed.value.__notes__ == [
-            f"flow 'flow', run {run.id}: failed in 'b'; paused: b failed; retry, skip with a value, or roll back"
-        ]
+        assert failed.value.__notes__ == [f"flow 'flow', run {run.id}: failed in 'b'; {run.next}"]
     assert done == ["do a", "do b", "do c"]
 
 
@@ -131,7 +129,9 @@ def test_the_switch_can_be_turned_in_the_middle(done):
     run.on_failure = "rollback"
     play(run.go())
     assert done == ["do a", "do b", "do c", "undo b", "undo c", "undo a"]
-    with pytest.raises(StepError, match=r"on_failure='stop': a failure leads to the 'rollback', or to a 'pause'"):
+    with pytest.raises(
+        StepError, match=r"on_failure='stop': a failure leads to the 'rollback', or to a 'pause'"
+    ):
         run.on_failure = "stop"  # type: ignore[assignment]
     with pytest.raises(StepError, match="on_failure='stop'"):
         flow_of(done).start(on_failure="stop")
@@ -176,15 +176,15 @@ def test_a_skipped_action_counts_as_succeeded_with_the_given_value(done):
 def test_a_skipped_action_is_rolled_back_as_a_failed_one_is(done, rollback_failed):
     handed = []
     run = paused(done, rollback_failed=rollback_failed)
-    made = run.plan.nodes[run.plan.ids["b"]]
-    run.replace("b", rollback=lambda results, result, error, context: handed.append((result, str(error), context)))
+    run.replace(
+        "b",
+        rollback=lambda results, result, error, context: handed.append((result, str(error), context.outcome)),
+    )
     run.skip("b", "by hand")
     play(run.finish())
     play(run.rollback())
-    assert made.is_decorator_action
     if rollback_failed:
-        ((result, error, context),) = handed
-        assert (result, error, context.outcome) == (None, "no", "FAILED")
+        assert handed == [(None, "no", "FAILED")]
         assert words(run)["b"] == "rolled back"
     else:
         assert handed == []
@@ -246,7 +246,9 @@ def test_a_rollback_that_failed_is_mended_and_the_rollback_goes_on(done, policy,
             play(run.rollback())
         assert str(run.next) == "paused: c failed; retry, go on, or roll back"
     done.clear()
-    run.replace("c", rollback=lambda results, result, context: done.append(f"undo {result} {context.attempt}"))
+    run.replace(
+        "c", rollback=lambda results, result, context: done.append(f"undo {result} {context.attempt}")
+    )
     events = play(run.retry())
     play(run.go())
     assert dict(run.rollback_errors) == {}
@@ -319,18 +321,17 @@ def test_what_cannot_be_called_replaces_nothing(done, what):
 
 def test_what_is_being_called_is_not_replaced_nor_tried_again_nor_skipped(done):
     async def main():
-        hold = asyncio.Event()
+        hold = Gate()
         run = flow_of(done, how={"b": {"before": hold.wait}}).start(on_failure="pause")
         going = asyncio.ensure_future(run.go())
-        while words(run)["b"] != "running":
-            await asyncio.sleep(0)
+        await hold.reached.wait()
         with pytest.raises(StepError, match="'b' is running: let it end first"):
             run.replace("b", print)
         with pytest.raises(RunBusy):
             run.skip("b")
         with pytest.raises(RunBusy):
             await run.retry()
-        hold.set()
+        hold.open()
         await going
         assert await run.finish() == ["d"]
 

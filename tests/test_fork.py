@@ -178,7 +178,14 @@ def test_one_action_alone_with_inputs_by_hand(done):
     assert done == ["do d"]
     assert (run.state, run.results["d"]) == (RunState.SUCCEEDED, "d")
     assert dict(run.results) == {"b": "left", "c": "right", "d": "d"}
-    assert story(run) == ["b SUCCEEDED", "c SUCCEEDED", "run RUNNING", "d RUNNING", "d SUCCEEDED", "run SUCCEEDED"]
+    assert story(run) == [
+        "b SUCCEEDED",
+        "c SUCCEEDED",
+        "run RUNNING",
+        "d RUNNING",
+        "d SUCCEEDED",
+        "run SUCCEEDED",
+    ]
     play(run.rollback())
     assert done == ["do d", "undo d"]
     assert run.state is RunState.ROLLED_BACK

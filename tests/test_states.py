@@ -117,7 +117,12 @@ def test_the_machine_takes_every_legal_move_of_a_node_when_its_turn_has_come(old
     machine = tell(machine_of(nodes="x", undo={"x": undo}), *lines)
     if (old, new) == ("PENDING", "RUNNING"):
         tell(machine, "run RUNNING")
-    elif machine.run_state is not RunState.ROLLING_BACK and new not in ("RUNNING", "SUCCEEDED", "FAILED", "UNKNOWN"):
+    elif machine.run_state is not RunState.ROLLING_BACK and new not in (
+        "RUNNING",
+        "SUCCEEDED",
+        "FAILED",
+        "UNKNOWN",
+    ):
         tell(machine, "run ROLLING_BACK")
     tell(machine, f"x {new}")
     assert machine.states == [NodeState(new)]
