@@ -17,12 +17,14 @@ __all__ = [
     "DagaFlowError",
     "FaultError",
     "FlowDefinitionError",
+    "ForkError",
     "FormatError",
     "IllegalTransition",
     "LayoutWarning",
     "RollbackError",
     "RunAborted",
     "RunBusy",
+    "RunHeld",
     "StepError",
     "StoryError",
     "UnknownAction",
@@ -81,12 +83,20 @@ def unknown_action(asked: object, names: Sequence[str]) -> UnknownAction:
     return UnknownAction(f"the flow has no action {shown!r}. Did you mean {' or '.join(map(repr, near))}?")
 
 
+class ForkError(DagaError, ValueError):
+    """A run cannot be forked, or an action tried, in this way; the message says why and what to do."""
+
+
 class RunBusy(DagaError, RuntimeError):
     """The run is being driven by another call that has not ended."""
 
 
 class RunAborted(DagaError):
     """The run has no results, because it was rolled back by request."""
+
+
+class RunHeld(DagaError):
+    """The run has no results yet: it has stopped at a breakpoint."""
 
 
 class StoryError(DagaError, ValueError):

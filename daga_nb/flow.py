@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from functools import cached_property
 from typing import Any, Generic, Literal, TypeVar
 
 import networkx as nx
 
-from daga_nb.action import EmptyAction, action_in, registered_function, rollback_of
+from daga_nb.action import EmptyAction, action_in, call_of, check_seconds, rollback_of
 from daga_nb.core.moves import Policy
 from daga_nb.core.plan import Plan
-from daga_nb.engine.calls import ActionCall, display_name, rollback_target, target
+from daga_nb.engine.admission import OnFailure
+from daga_nb.engine.calls import ActionCall, display_name
 from daga_nb.engine.faults import Fault
 from daga_nb.engine.run import FlowRun
 from daga_nb.engine.sync import run_to_end
@@ -97,7 +98,7 @@ class DagaFlow(Generic[I, O]):
                 if data
             },
         )
-        self._calls = [_call_of(node) for node in self.plan.nodes]
+        self._calls = [call_of(node) for node in self.plan.nodes]
         self._actions = [action for action in map(action_in, self.plan.nodes) if action is not None]
         self._registered = self._rollbacks()
 
@@ -128,14 +129,16 @@ class DagaFlow(Generic[I, O]):
         """How each action is called, with the rollbacks registered by now."""
         registered = self._rollbacks()
         if any(now is not then for now, then in zip(registered, self._registered, strict=True)):
-            self._calls = [_call_of(node) for node in self.plan.nodes]
+            self._calls = [call_of(node) for node in self.plan.nodes]
             self._registered = registered
         return self._calls
 
     def _rollbacks(self) -> list[Any]:
         return [rollback_of(action) for action in self._actions]
 
-    def start(self, input: I | None = None, *, faults: Iterable[Fault] = ()) -> FlowRun:
+    def start(
+        self, input: I | None = None, *, faults: Iterable[Fault] = (), on_failure: OnFailure = "rollback"
+    ) -> FlowRun:
         """Give a run that has run nothing yet. It needs no event loop until it is awaited.
 
         Parameters
@@ -144,13 +147,16 @@ class DagaFlow(Generic[I, O]):
             What the actions without predecessors get, in a list.
         faults
             Failures planned in advance.
+        on_failure
+            ``"rollback"``, or ``"pause"``: nothing is rolled back until somebody decides (`FlowRun.retry`,
+            `FlowRun.skip`, `FlowRun.rollback`).
 
         Raises
         ------
         FaultError
             If a fault could never fire.
         """
-        return FlowRun(self, input, faults)
+        return FlowRun(self, input, faults, on_failure=on_failure)
 
     async def run(self, input: I | None = None, *, faults: Iterable[Fault] = ()) -> list[Any]:
         """Run the flow, and give the results of its last batch (`FlowRun.outputs` has every sink).
@@ -176,6 +182,41 @@ class DagaFlow(Generic[I, O]):
         """
         return run_to_end(self.run(input, faults=faults))
 
+    async def try_action(
+        self, name: str, inputs: Sequence[Any] | None = None, *, error: BaseException | None = None
+    ) -> FlowRun:
+        """Run one action alone, with inputs given by hand, and give the run of it, ended.
+
+        Its predecessors are not called; they stand in the run with the given results. `FlowRun.rollback` then
+        tries the rollback. Never raises for the action.
+
+        Parameters
+        ----------
+        name
+            The action.
+        inputs
+            What its predecessors would have given, in their order; for an action without, the input.
+        error
+            Raised in place of the action, whose rollback is then tried at once.
+
+        Raises
+        ------
+        ForkError
+            If there are too many inputs, or too few.
+
+        Examples
+        --------
+        >>> import asyncio
+        >>> async def quote(results): return 842.0
+        >>> async def pay(results): return f"paid {results[0]}"
+        >>> run = asyncio.run(DagaFlow([(quote, pay)]).try_action("pay", [12.5]))
+        >>> run.results["pay"], run.state.word
+        ('paid 12.5', 'succeeded')
+        """
+        from daga_nb.debug.fork import try_action
+
+        return await try_action(self, name, inputs, error)
+
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
         from daga_nb.render.picture import picture_of_flow
 
@@ -198,13 +239,7 @@ def _check_options(max_parallel: Any, schedule: Any, on_rollback_error: Any, rol
         raise FlowDefinitionError(f"on_rollback_error={on_rollback_error!r}: it is 'continue' or 'stop'")
     if rollback_timeout is None:
         raise FlowDefinitionError("rollback_timeout=None: every rollback has a deadline, in seconds")
-    _check_seconds("rollback_timeout", rollback_timeout)
-
-
-def _check_seconds(what: str, value: Any) -> None:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if value is not None and not (number and 0 < value < float("inf")):
-        raise FlowDefinitionError(f"{what}={value!r}: it is a number of seconds above 0")
+    check_seconds("rollback_timeout", rollback_timeout)
 
 
 def _checked(graph: Any) -> nx.DiGraph[Any]:
@@ -265,25 +300,3 @@ def _short(value: Any) -> str:
 
 def _name_of(node: Any) -> str:
     return display_name(node) or "action"
-
-
-def _call_of(node: Any) -> ActionCall:
-    """Look at one node of the graph: how it is called, and how it is undone."""
-    action = action_in(node)
-    if action is None:
-        return ActionCall(target(node))
-    name, timeout = display_name(node), action.rollback_timeout
-    _check_seconds(f"{name}: rollback_timeout", timeout)
-    called = target(registered_function(node), in_thread=action.in_thread, what=name)
-    registered = rollback_of(action)
-    if registered is None:
-        return ActionCall(called, None, action.no_effect, timeout)
-    if action.no_effect:
-        raise FlowDefinitionError(f"{name} says no_effect=True and has a rollback: one of the two is wrong.")
-    undoing = action_in(registered)
-    undo = rollback_target(
-        registered_function(registered),
-        in_thread=(undoing or action).in_thread,
-        what=f"the rollback of {name}",
-    )
-    return ActionCall(called, undo, False, timeout)

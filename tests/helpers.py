@@ -161,7 +161,9 @@ def tell(machine: Machine, *lines: str) -> Machine:
     for line in lines:
         who, _, what = line.rpartition(" ")
         state = RunState(what) if who == "run" else NodeState(what)
-        machine.apply(Event(len(machine.events) + 1, 0.0, None if who == "run" else who, state))
+        name = None if who == "run" else who
+        attempt = machine.attempt(None if name is None else machine.plan.ids.get(name), state)
+        machine.apply(Event(len(machine.events) + 1, 0.0, name, state, attempt))
     return machine
 
 

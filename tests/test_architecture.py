@@ -24,7 +24,7 @@ ARROWS = {
     "action": {"engine", "meta", "errors"},
     "utils": {"action"},
     "flow": {"action", "core", "engine", "errors", "meta", "utils"},
-    "debug": {"core", "engine"},
+    "debug": {"core", "engine", "errors"},
     "render": {"core", "errors"},
     "interop": {"action", "core", "engine", "errors", "flow"},
     "widgets": {"action", "core", "debug", "engine", "errors", "flow", "render"},
@@ -34,10 +34,15 @@ ARROWS = {
 # Inside a function, and for convenience, these few reach upward.
 UPWARD = {
     ("__init__.py", "__getattr__", "widgets"),
+    ("engine/decisions.py", "break_at", "debug"),
+    ("engine/decisions.py", "replace", "action"),
     ("engine/look.py", "picture", "render"),
     ("engine/look.py", "timeline", "render"),
+    ("engine/run.py", "fork", "debug"),
     ("engine/run.py", "step", "debug"),
     ("engine/run.py", "step_action", "debug"),
+    ("engine/run.py", "until", "debug"),
+    ("flow.py", "try_action", "debug"),
     ("flow.py", "_repr_mimebundle_", "render"),
 }
 

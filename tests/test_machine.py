@@ -6,7 +6,7 @@ import pytest
 from helpers import DIAMOND, due, machine_of, ready, settle, tell
 
 from daga_nb.core.events import Event
-from daga_nb.core.machine import Machine, fold
+from daga_nb.core.machine import fold
 from daga_nb.core.moves import Policy, Undo
 from daga_nb.core.states import NodeState, RunState
 from daga_nb.errors import IllegalTransition, StoryError
@@ -32,11 +32,13 @@ def undone(machine, *names):
 
 def snapshot(machine):
     """Give everything that a refused event must leave alone."""
-    return {
-        name: (list(value) if isinstance(value, list | dict | set) else value)
-        for name in Machine.__slots__
-        if (value := getattr(machine, name)) is not None
-    }
+    found = {}
+    for name in type(machine).__slots__:
+        value = getattr(machine, name)
+        if name in ("_front", "_back") and value is not None:
+            value = snapshot(value)
+        found[name] = value.copy() if isinstance(value, list | dict | set) else value
+    return found
 
 
 def refuses(machine, line, error=IllegalTransition, match=None):
@@ -495,3 +497,125 @@ def test_a_deep_chain_and_a_wide_batch_go_there_and_back(schedule):
 
 def test_the_order_of_the_nodes_is_that_of_the_plan():
     assert machine_of(DIAMOND).plan.names == ("a", "b", "c", "d")
+
+
+# ------------------------------------------------------- tried again, skipped, inherited
+
+
+@BOTH
+def test_what_failed_is_tried_again_as_a_new_attempt(schedule):
+    machine = tell(machine_of(schedule=schedule), "run RUNNING")
+    through(machine, "a")
+    tell(machine, "b RUNNING", "c RUNNING", "c SUCCEEDED", "b FAILED")
+    assert machine.failures == [machine.plan.ids["b"]]
+    assert ready(machine) == []
+    assert machine.due(undecided=True) == []
+    tell(machine, "b RUNNING")
+    assert machine.failures == []
+    tell(machine, "b SUCCEEDED")
+    assert [event.attempt for event in machine.events if event.node == "b"] == [1, 1, 2, 2]
+    assert ready(machine) == ["d"]
+    assert [machine.attempts(machine.plan.ids[name], "forward") for name in "ab"] == [1, 2]
+
+
+def test_an_event_of_another_attempt_is_refused():
+    machine = tell(machine_of(nodes="x"), "run RUNNING", "x RUNNING", "x FAILED")
+    for attempt in (1, 3):
+        with pytest.raises(StoryError, match=f"this is attempt 2, not {attempt}"):
+            machine.apply(Event(4, 0.0, "x", NodeState.RUNNING, attempt))
+    machine.apply(Event(4, 0.0, "x", NodeState.RUNNING, 2))
+
+
+@BOTH
+def test_a_skipped_action_opens_the_way(schedule):
+    machine = tell(machine_of(schedule=schedule), "run RUNNING")
+    through(machine, "a", "b")
+    tell(machine, "c RUNNING", "c FAILED", "c SUCCEEDED")
+    assert machine.skipped == {machine.plan.ids["c"]}
+    assert ready(machine) == ["d"]
+    through(machine, "d")
+    assert due(machine) == ["run SUCCEEDED"]
+
+
+def test_once_the_run_has_turned_back_nothing_is_tried_again_or_skipped():
+    machine = tell(machine_of(nodes="x"), "run RUNNING", "x RUNNING", "x FAILED", "run ROLLING_BACK")
+    refuses(machine, "x RUNNING", match=r"FAILED \(the run is not running\)")
+    refuses(machine, "x SUCCEEDED", match=r"FAILED \(the run is not running\)")
+
+
+def test_the_run_does_not_succeed_while_something_has_failed():
+    machine = tell(machine_of(nodes="x"), "run RUNNING", "x RUNNING", "x FAILED")
+    assert machine.due(undecided=True) == []
+    assert [change.state for change in machine.due()] == ["ROLLING_BACK"]
+    refuses(machine, "run SUCCEEDED")
+
+
+@BOTH
+def test_nothing_goes_back_while_a_rollback_is_tried_again(schedule):
+    machine = tell(machine_of([("a", "b")], schedule=schedule), "run RUNNING")
+    through(machine, "a", "b")
+    tell(machine, "run ROLLING_BACK", "b ROLLING_BACK", "b ROLLBACK_FAILED")
+    assert ready(machine) == ["a"]
+    tell(machine, "b ROLLING_BACK")
+    assert ready(machine) == []
+    refuses(machine, "a ROLLING_BACK", match="not its turn")
+    tell(machine, "b ROLLED_BACK")
+    assert ready(machine) == ["a"]
+    undone(machine, "a")
+    assert due(machine) == ["run ROLLED_BACK"]
+    assert [event.attempt for event in machine.events if event.node == "b"][-4:] == [1, 1, 2, 2]
+    assert machine.attempts(machine.plan.ids["b"], "back") == 2
+
+
+@BOTH
+def test_where_a_failed_rollback_stops_the_others_all_must_be_mended_first(schedule):
+    machine = tell(
+        machine_of([("a", "b"), ("a", "c")], schedule=schedule, on_rollback_error="stop"), "run RUNNING"
+    )
+    through(machine, "a", "b", "c")
+    tell(machine, "run ROLLING_BACK", "b ROLLING_BACK", "c ROLLING_BACK")
+    tell(machine, "b ROLLBACK_FAILED", "c ROLLBACK_FAILED", "run ROLLBACK_INCOMPLETE")
+    refuses(machine, "b ROLLING_BACK", match="the run is not rolling back")
+    tell(machine, "run ROLLING_BACK", "b ROLLING_BACK", "b ROLLED_BACK")
+    assert ready(machine) == []
+    assert due(machine) == ["run ROLLBACK_INCOMPLETE"]
+    tell(machine, "c ROLLING_BACK", "c ROLLED_BACK")
+    assert ready(machine) == ["a"]
+    undone(machine, "a")
+    assert due(machine) == ["run ROLLED_BACK"]
+
+
+@BOTH
+def test_what_another_run_has_done_is_inherited_before_the_start_and_never_undone(schedule):
+    undo = {"a": Undo.ELSEWHERE, "b": Undo.ELSEWHERE}
+    machine = tell(machine_of(schedule=schedule, undo=undo), "a SUCCEEDED", "b SUCCEEDED")
+    assert machine.run_state is RunState.READY
+    assert ready(machine) == ["c"]
+    tell(machine, "run RUNNING")
+    refuses(machine, "c SUCCEEDED", match="nothing is inherited but before the start")
+    through(machine, "c", "d")
+    tell(machine, "run SUCCEEDED", "run ROLLING_BACK")
+    undone(machine, "d", "c")
+    assert due(machine) == ["run ROLLED_BACK"]
+    refuses(machine, "a ROLLING_BACK", match="not its turn")
+    assert machine.leftovers() == []
+
+
+def test_what_is_inherited_comes_in_the_order_of_the_plan():
+    machine = machine_of([("a", "b")])
+    refuses(machine, "b SUCCEEDED", match="nothing is inherited but before the start")
+
+
+def test_what_can_be_tried_again():
+    machine = tell(machine_of([("a", "b")]), "run RUNNING")
+    assert machine.undecided() == []
+    through(machine, "a")
+    tell(machine, "b RUNNING", "b FAILED")
+    assert machine.undecided() == [1]
+    tell(machine, "run ROLLING_BACK")
+    assert machine.undecided() == []
+    tell(machine, "b ROLLING_BACK", "b ROLLBACK_FAILED")
+    assert machine.undecided() == [1]
+    undone(machine, "a")
+    tell(machine, "run ROLLBACK_INCOMPLETE")
+    assert machine.undecided() == [1]

@@ -9,6 +9,7 @@ import pytest
 from strategies import random_plot, tell
 
 from daga_nb.core import machine as machine_module
+from daga_nb.core.fronts import BackFront, Front
 from daga_nb.core.machine import Machine
 from daga_nb.core.moves import Undo
 from daga_nb.core.plan import Plan
@@ -50,38 +51,37 @@ def owes(patch: pytest.MonkeyPatch, wrong: Callable[[Machine, int, bool], bool])
 
 @mutant
 def undo_forward(patch: pytest.MonkeyPatch) -> None:
-    def retreat(self: Machine) -> None:
-        left = [number for number, owed in enumerate(self._back_left) if owed]
+    def retreat(self: BackFront) -> None:
+        left = [number for number, owed in enumerate(self._left) if owed]
         if left:
-            self._back_front = left[0]
-            self._undoable = {node: None for node in self.plan.batches[left[0]] if node in self._owing}
+            self.batch = left[0]
+            self.undoable = {node: None for node in self._plan.batches[left[0]] if node in self._owing}
 
-    patch.setattr(Machine, "_retreat", retreat)
+    patch.setattr(BackFront, "_retreat", retreat)
 
 
 @mutant
 def undo_all_batches_at_once(patch: pytest.MonkeyPatch) -> None:
-    right = Machine._turn_back
+    init = BackFront.__init__
 
-    def turn_back(self: Machine) -> None:
-        self._batch = False
-        right(self)
-        self._undoable = dict.fromkeys(sorted(self._owing))
+    def make(self: BackFront, *args: Any) -> None:
+        init(self, *args)
+        self.undoable = dict.fromkeys(sorted(self._owing))
 
-    patch.setattr(Machine, "_turn_back", turn_back)
-    patch.setattr(Machine, "_settle", lambda self, node: setattr(self, "_owed", self._owed - 1))
+    patch.setattr(BackFront, "__init__", make)
+    patch.setattr(BackFront, "settle", lambda self, node: setattr(self, "owed", self.owed - 1))
 
 
 @mutant
 def undo_before_the_successors_are_settled(patch: pytest.MonkeyPatch) -> None:
-    right = Machine._turn_back
+    init = BackFront.__init__
 
-    def turn_back(self: Machine) -> None:
-        right(self)
-        if not self._batch:
-            self._back_left = [min(1, left) for left in self._back_left]
+    def make(self: BackFront, *args: Any) -> None:
+        init(self, *args)
+        if not self._in_batches:
+            self._left = [min(1, left) for left in self._left]
 
-    patch.setattr(Machine, "_turn_back", turn_back)
+    patch.setattr(BackFront, "__init__", make)
 
 
 @mutant
@@ -188,7 +188,7 @@ def others_start_after_a_failure(patch: pytest.MonkeyPatch) -> None:
 
         def __bool__(self) -> bool:
             return len(self) > 0 and not (
-                self.machine._startable and self.machine.run_state is RunState.RUNNING
+                self.machine._front.startable and self.machine.run_state is RunState.RUNNING
             )
 
     init = Machine.__init__
@@ -203,13 +203,13 @@ def others_start_after_a_failure(patch: pytest.MonkeyPatch) -> None:
 
 @mutant
 def an_action_does_not_wait_for_all_its_predecessors(patch: pytest.MonkeyPatch) -> None:
-    init = Machine.__init__
+    init = Front.__init__
 
-    def make(self: Machine, *args: Any) -> None:
+    def make(self: Front, *args: Any) -> None:
         init(self, *args)
         self._waiting = [min(1, before) for before in self._waiting]
 
-    patch.setattr(Machine, "__init__", make)
+    patch.setattr(Front, "__init__", make)
     patch.setattr(Outcomes, "__init__", _results_that_may_be_missing(Outcomes.__init__))
 
 

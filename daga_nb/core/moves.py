@@ -18,6 +18,7 @@ class Undo(Enum):
     CALL = "call"  # it has a rollback
     NOTHING = "nothing"  # it has no effect
     MISSING = "missing"  # it has an effect, and no rollback
+    ELSEWHERE = "elsewhere"  # another run did it, and is the one to undo it
 
 
 class Policy(NamedTuple):

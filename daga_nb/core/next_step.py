@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from daga_nb.core.machine import Machine
@@ -30,6 +31,8 @@ class NextStep(NamedTuple):
         The state of the run now.
     left
         After an incomplete rollback, the display names of the actions whose effect is, or may be, left.
+    undecided
+        The display names of what failed, if somebody has to decide first what becomes of it.
 
     Examples
     --------
@@ -47,8 +50,12 @@ class NextStep(NamedTuple):
     actions: tuple[str, ...]
     state: RunState
     left: tuple[str, ...] = ()
+    undecided: tuple[str, ...] = ()
 
     def __str__(self) -> str:
+        if self.undecided:
+            ways = "retry, skip with a value" if self.state is RunState.RUNNING else "retry, go on"
+            return f"paused: {_some(self.undecided)} failed; {ways}, or roll back"
         if self.direction is None:
             return f"{_AT_REST[self.state]}{_some(self.left)}"
         names = _some(self.actions)
@@ -73,8 +80,8 @@ def _some(names: tuple[str, ...]) -> str:
     return ", ".join(names[:_SHOWN]) + more
 
 
-def next_step(machine: Machine) -> NextStep:
-    """Give what the next step of `machine` would do."""
+def next_step(machine: Machine, undecided: Iterable[int] = ()) -> NextStep:
+    """Give what the next step of `machine` would do; nothing, while something is `undecided`."""
     ready = machine.ready()
     plan = machine.plan
     names = tuple(plan.names[node] for node in ready.nodes if plan.batch_of[node] == ready.batch)
@@ -82,4 +89,5 @@ def next_step(machine: Machine) -> NextStep:
     left: tuple[str, ...] = ()
     if machine.run_state is RunState.ROLLBACK_INCOMPLETE:
         left = tuple(plan.names[node] for node in machine.leftovers())
-    return NextStep(ready.direction, batch, len(plan.batches), names, machine.run_state, left)
+    failed = tuple(plan.names[node] for node in undecided)
+    return NextStep(ready.direction, batch, len(plan.batches), names, machine.run_state, left, failed)

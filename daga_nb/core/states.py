@@ -90,16 +90,22 @@ NODE_TRANSITIONS: frozenset[tuple[NodeState, NodeState]] = frozenset(
     {
         (_N.PENDING, _N.RUNNING),  # its turn has come
         (_N.PENDING, _N.ABANDONED),  # the run turned back before it started
+        (_N.PENDING, _N.SUCCEEDED),  # inherited by a fork: another run has done it
         (_N.RUNNING, _N.SUCCEEDED),
         (_N.RUNNING, _N.FAILED),
         (_N.RUNNING, _N.UNKNOWN),  # started, outcome lost
         (_N.SUCCEEDED, _N.ROLLING_BACK),
         (_N.SUCCEEDED, _N.ROLLED_BACK),  # it has no effect: there is nothing to undo
         (_N.SUCCEEDED, _N.KEPT),  # it has no rollback: its effect stays
+        (_N.FAILED, _N.RUNNING),  # tried again
+        (_N.FAILED, _N.SUCCEEDED),  # skipped, with a value given by hand
         (_N.FAILED, _N.ROLLING_BACK),  # it may have half happened
+        (_N.UNKNOWN, _N.RUNNING),
+        (_N.UNKNOWN, _N.SUCCEEDED),
         (_N.UNKNOWN, _N.ROLLING_BACK),
         (_N.ROLLING_BACK, _N.ROLLED_BACK),
         (_N.ROLLING_BACK, _N.ROLLBACK_FAILED),
+        (_N.ROLLBACK_FAILED, _N.ROLLING_BACK),  # tried again
     }
 )
 """Every legal move of a node. What is not here is illegal."""
@@ -113,6 +119,7 @@ RUN_TRANSITIONS: frozenset[tuple[RunState, RunState]] = frozenset(
         (_R.SUCCEEDED, _R.ROLLING_BACK),  # undone by request
         (_R.ROLLING_BACK, _R.ROLLED_BACK),
         (_R.ROLLING_BACK, _R.ROLLBACK_INCOMPLETE),
+        (_R.ROLLBACK_INCOMPLETE, _R.ROLLING_BACK),  # an undo that failed is tried again
     }
 )
 """Every legal move of a run."""

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 from daga_nb.core.moves import Ready
 from daga_nb.core.plan import Plan
+from daga_nb.debug.breakpoints import Phase
 
-__all__ = ["TURN", "BatchStep", "OneAction", "Pacer"]
+__all__ = ["TURN", "BatchStep", "OneAction", "Pacer", "Until"]
 
 TURN = 1.5
 """Delays that a run is held where it turns back: what failed is to be seen before its rollback begins."""
@@ -50,6 +51,20 @@ class OneAction:
             return ()
         node, self._node = self._node, None
         return (node,) if node is not None else ()
+
+
+class Until:
+    """Lets everything go until one action, or its rollback, may start; then holds everything."""
+
+    dwell = 0.0
+
+    def __init__(self, node: int, phase: Phase) -> None:
+        self._node = node
+        self._direction = "back" if phase == "rollback" else "forward"
+
+    async def admit(self, ready: Ready) -> Sequence[int]:
+        """Let all through, as long as the one is not among them."""
+        return () if ready.direction == self._direction and self._node in ready.nodes else ready.nodes
 
 
 class Pacer:

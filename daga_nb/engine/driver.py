@@ -8,18 +8,20 @@ from typing import Any, TypeVar
 
 from daga_nb.core.events import Event
 from daga_nb.core.machine import Machine
-from daga_nb.core.moves import Direction, Policy, Ready, Undo
+from daga_nb.core.moves import Direction, Due, Policy, Ready, Undo
 from daga_nb.core.plan import Plan
 from daga_nb.core.states import NodeState, RunState
-from daga_nb.engine.admission import FREE, HOLD, Stepper
+from daga_nb.engine.admission import FREE, HOLD, OnFailure, Stepper, Stops
 from daga_nb.engine.bell import Bell
 from daga_nb.engine.calls import ActionCall
 from daga_nb.engine.faults import Fault, FaultPlan
 from daga_nb.engine.inflight import InFlight
+from daga_nb.engine.inherit import NOTHING_INHERITED, Inherited
 from daga_nb.engine.outcomes import Outcomes, never_called
 from daga_nb.engine.perform import Performer
 from daga_nb.engine.recorder import Recorder
-from daga_nb.errors import DagaError, RunBusy, StepError
+from daga_nb.engine.seat import Seat
+from daga_nb.errors import DagaError, StepError
 
 __all__ = ["Driver"]
 
@@ -42,15 +44,20 @@ class Driver:
         faults: Iterable[Fault],
         max_parallel: int | None,
         rollback_timeout: float,
+        on_failure: OnFailure = "rollback",
+        inherited: Inherited = NOTHING_INHERITED,
     ) -> None:
         undo = [call.undo for call in calls]
+        if not inherited.adopt:
+            for node in inherited.results:
+                undo[node] = Undo.ELSEWHERE
         self.plan = plan
         self.machine = Machine(plan, undo, policy)
         self.recorder = Recorder(self.machine, run_id)
         self.faults = FaultPlan(plan, undo, faults)
-        self.outcomes = Outcomes(plan)
+        self.outcomes = Outcomes(self.machine)
         self.performer = Performer(
-            plan,
+            self.machine,
             calls,
             self.faults,
             self.outcomes,
@@ -65,19 +72,24 @@ class Driver:
         self.cancelled = False
         self._max_parallel = max_parallel
         self._patience = rollback_timeout
-        self._driven_on: asyncio.AbstractEventLoop | None = None
-        self._rest = asyncio.Event()
+        self.seat = Seat()
+        self._stops: Stops | None = None
         self._refused: Exception | None = None
+        self.on_failure = on_failure
+        self.adopted = False
+        self._undo_failed = False
+        self.outcomes.results.update(inherited.results)
+        for node in sorted(inherited.results):
+            self.recorder.inherit(node, inherited.reason)
 
     # ---------------------------------------------------------------- the loop
 
-    @property
-    def driving(self) -> bool:
-        """Whether a call is driving now."""
-        return self._driven_on is not None and not self._driven_on.is_closed()
+    async def drive(
+        self, stepper: Stepper = FREE, *, stops: Stops | None = None, again: Sequence[int] = ()
+    ) -> tuple[Event, ...]:
+        """Go on until the run ends, or the stepper or `stops` hold and what runs has finished.
 
-    async def drive(self, stepper: Stepper = FREE) -> tuple[Event, ...]:
-        """Go on until the run ends, or the stepper holds and what runs has finished.
+        What failed and stands in `again` is called once more, before anything else starts.
 
         Raises
         ------
@@ -86,54 +98,47 @@ class Driver:
         asyncio.CancelledError
             If the awaiting task was cancelled; then only after the rollback.
         """
-        self.check_free()
-        self.inflight.reach()
-        self._driven_on = asyncio.get_running_loop()
-        self._rest = rest = asyncio.Event()
-        self._refused = None
         first = len(self.machine.events)
-        self.recorder.switch_on()
-        cancelled: asyncio.CancelledError | None = None
-        going = True
-        try:
-            self._mend()
-            while going:
-                try:
-                    going = await self._turn(FREE if self.cancelled else HOLD if self._refused else stepper)
-                except asyncio.CancelledError as error:
-                    # Remembered, not obeyed, until the rollback is through; then it goes on.
-                    cancelled = cancelled or error
-                    self.cancel()
-        except Exception:
-            # Ours: the story cannot be written on. What runs is heard out, so that no task is left behind.
-            await self._drain()
-            raise
-        finally:
-            if self._rest is rest:  # else its loop was closed under it, and another drives since
-                self._driven_on = None
-                self.recorder.switch_off()
-                rest.set()
-            if self.machine.run_state.ended:
-                self.performer.threads.close()
+        with self.seat.sit() as still_seated:
+            self.inflight.reach()
+            self._refused = None
+            self._undo_failed = False
+            self._stops = stops
+            self.recorder.switch_on()
+            try:
+                cancelled = await self._go_on(stepper, again)
+            except Exception:
+                # Ours: the story cannot be written on. What runs is heard out: no task is left behind.
+                await self._drain()
+                raise
+            finally:
+                if still_seated():
+                    self.recorder.switch_off()
+                if self.machine.run_state.ended:
+                    self.performer.threads.close()
         if cancelled is not None:
             raise cancelled
         if self._refused is not None:
             raise self._refused
         events = tuple(self.machine.events[first:])
-        if stepper is FREE and not events and not self.machine.run_state.ended:
+        free = stepper is FREE and stops is None and self.on_failure == "rollback"
+        if free and not events and not self.machine.run_state.ended:
             raise DagaError(f"the run is stuck while {self.machine.run_state.word}: a bug of daga_nb")
         return events
 
-    def check_free(self) -> None:
-        """Refuse a second driver.
-
-        Raises
-        ------
-        RunBusy
-            If a call is driving now.
-        """
-        if self.driving:
-            raise RunBusy("this run is being driven already: await that call, or hold it, first")
+    async def _go_on(self, stepper: Stepper, again: Sequence[int]) -> asyncio.CancelledError | None:
+        cancelled: asyncio.CancelledError | None = None
+        self._mend()
+        self._call_again(again)
+        going = True
+        while going:
+            try:
+                going = await self._turn(FREE if self.cancelled else HOLD if self._refused else stepper)
+            except asyncio.CancelledError as error:
+                # Remembered, not obeyed, until the rollback is through; then it goes on.
+                cancelled = cancelled or error
+                self.cancel()
+        return cancelled
 
     def check_apart(self) -> None:
         """Refuse a caller who could only wait for ever.
@@ -143,16 +148,7 @@ class Driver:
         RunBusy
             If an action of this very run asks, or somebody on another event loop than that which drives.
         """
-        if self.inflight.inside:
-            raise RunBusy(
-                "an action cannot wait for its own run: it would wait for itself. "
-                "To have the run rolled back, raise an error"
-            )
-        if self.driving and self._driven_on is not asyncio.get_running_loop():
-            raise RunBusy(
-                "this run is being driven on another event loop: hand this call to it with "
-                "asyncio.run_coroutine_threadsafe(...)"
-            )
+        self.seat.check_apart(self.inflight.inside)
 
     async def at_rest(self) -> None:
         """Wait until nobody drives.
@@ -163,14 +159,13 @@ class Driver:
             If that would be for ever.
         """
         self.check_apart()
-        while self.driving:
-            await self._rest.wait()
+        await self.seat.free()
 
     async def _turn(self, stepper: Stepper) -> bool:
         """Make one turn of the loop; False when there is nothing left to do or to wait for."""
         machine, inflight = self.machine, self.inflight
         self._record_ended()
-        for change in machine.due(self.closing):
+        for change in self._due():
             if change.state is RunState.ROLLING_BACK:
                 self.outcomes.find_cause(machine.failures)
             self.recorder.record(change.node, change.state, change.reason)
@@ -179,12 +174,10 @@ class Driver:
         if machine.run_state.ended and not self.closing:
             return False
         limit = None if self._max_parallel is None else self._max_parallel - machine.running
-        if (limit is None or limit > 0) and (machine.run_state is RunState.ROLLING_BACK or not self.closing):
-            # A stepper is asked about all that is ready: what it waits for may stand behind the limit.
-            ready = machine.ready(limit if stepper is FREE else None)
-            nodes = ready.nodes
-            if nodes and stepper is not FREE:
-                nodes = await self._ask(stepper, ready, limit)
+        if (limit is None or limit > 0) and self._may_start():
+            # Who may hold is asked about all that is ready: what it waits for may stand behind the limit.
+            ready = machine.ready(limit if stepper is FREE and self._stops is None else None)
+            nodes = await self._admitted(ready, stepper, limit)
             # While the stepper thought, a cancel or an abort may have come.
             direction = ready.direction
             if direction and nodes and not (self.closing and direction == "forward"):
@@ -195,7 +188,32 @@ class Driver:
             if not inflight.ended:
                 await self._bell.wait()
             return True
-        return bool(machine.due(self.closing))
+        return bool(self._due())
+
+    def _due(self) -> list[Due]:
+        if self._undo_failed and not self.cancelled:
+            return []
+        return self.machine.due(self.closing, undecided=self.on_failure == "pause")
+
+    def undecided(self) -> list[int]:
+        """Give what failed, if the run stands still until somebody decides what becomes of it."""
+        machine = self.machine
+        if machine.running or self.closing or self.cancelled or self.on_failure != "pause":
+            return []
+        paused = machine.run_state is RunState.RUNNING or self._undo_failed
+        return machine.undecided() if paused else []
+
+    def _may_start(self) -> bool:
+        if self.machine.run_state is RunState.ROLLING_BACK:
+            return not self._undo_failed or self.cancelled
+        return not self.closing
+
+    async def _admitted(self, ready: Ready, stepper: Stepper, limit: int | None) -> tuple[int, ...]:
+        """Give what may start now, of what is ready."""
+        stops = None if self.cancelled else self._stops
+        if not ready.nodes or (stops is not None and stops.hit(ready)):
+            return ()
+        return ready.nodes[:limit] if stepper is FREE else await self._ask(stepper, ready, limit)
 
     async def _ask(self, stepper: Stepper, ready: Ready, limit: int | None) -> tuple[int, ...]:
         """Give what the stepper lets go, and what may still go by then."""
@@ -269,8 +287,25 @@ class Driver:
             if machine.states[node] is NodeState.RUNNING:
                 self.recorder.record(node, *self.outcomes.forward(node, outcome))
             elif machine.states[node] is NodeState.ROLLING_BACK:
-                self.recorder.record(node, *self.outcomes.back(node, outcome))
+                state, reason = self.outcomes.back(node, outcome)
+                self.recorder.record(node, state, reason)
+                if state is NodeState.ROLLBACK_FAILED and self.on_failure == "pause":
+                    self._undo_failed = True  # until somebody goes on
             inflight.take(node)
+
+    def _call_again(self, nodes: Sequence[int]) -> None:
+        """Call what failed once more: the actions, or going back the rollbacks."""
+        if not nodes:
+            return
+        record = self.recorder.record
+        forward = self.machine.run_state is RunState.RUNNING
+        if self.machine.run_state is RunState.ROLLBACK_INCOMPLETE:
+            record(None, RunState.ROLLING_BACK, "tried again")
+        direction: Direction = "forward" if forward else "back"
+        for node in nodes:
+            record(node, NodeState.RUNNING if forward else NodeState.ROLLING_BACK, "tried again")
+            self.outcomes.forget(node, direction)
+        self.inflight.begin(nodes, direction)
 
     def _mend(self) -> None:
         """Call what was shown as under way and not called yet, because the engine was struck in between."""

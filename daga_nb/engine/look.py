@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import inspect
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from daga_nb.core.events import Event
 from daga_nb.core.next_step import NextStep, next_step
 from daga_nb.core.plan import Plan
 from daga_nb.core.states import NodeState, RunState
+from daga_nb.engine.admission import OnFailure, check_on_failure
+from daga_nb.engine.calls import ActionCall
 from daga_nb.engine.driver import Driver
 from daga_nb.engine.faults import Fault, find_node
+from daga_nb.engine.inherit import NOTHING_INHERITED, Inherited
 from daga_nb.engine.views import ByName, ReadOnly, Subscription
 from daga_nb.errors import DagaError, RollbackError
 
@@ -28,18 +31,30 @@ __all__ = ["RunLook"]
 class RunLook:
     """The half of a `FlowRun` that changes nothing."""
 
-    def __init__(self, flow: DagaFlow[Any, Any], input: Any = None, faults: Iterable[Fault] = ()) -> None:
+    def __init__(
+        self,
+        flow: DagaFlow[Any, Any],
+        input: Any = None,
+        faults: Iterable[Fault] = (),
+        *,
+        on_failure: OnFailure = "rollback",
+        inherited: Inherited = NOTHING_INHERITED,
+        plan: Plan | None = None,
+        calls: Sequence[ActionCall] | None = None,
+    ) -> None:
         self._flow = flow
         self._id = secrets.token_hex(6)
         self._driver = Driver(
-            flow.plan,
-            flow.calls,
+            flow.plan if plan is None else plan,
+            flow.calls if calls is None else calls,
             flow.policy,
             run_id=self._id,
             input=input,
             faults=faults,
             max_parallel=flow.max_parallel,
             rollback_timeout=flow.rollback_timeout,
+            on_failure=check_on_failure(on_failure),
+            inherited=inherited,
         )
 
     def __repr__(self) -> str:
@@ -59,6 +74,11 @@ class RunLook:
     def plan(self) -> Plan:
         """The shape of the flow."""
         return self._driver.plan
+
+    @property
+    def calls(self) -> Sequence[ActionCall]:
+        """How each action of this run is called, and undone, by its number in the plan."""
+        return self._driver.performer.calls
 
     @property
     def input(self) -> Any:
@@ -120,12 +140,12 @@ class RunLook:
     @property
     def next(self) -> NextStep:
         """What the next step would do, forward or back; as text, in words."""
-        return next_step(self._driver.machine)
+        return next_step(self._driver.machine, self._driver.undecided())
 
     @property
     def busy(self) -> bool:
         """Whether a call is driving this run now."""
-        return self._driver.driving
+        return self._driver.seat.taken
 
     @property
     def turning(self) -> bool:

@@ -7,7 +7,8 @@ import concurrent.futures
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from daga_nb.core.plan import Plan
+from daga_nb.core.machine import Machine
+from daga_nb.core.moves import Direction
 from daga_nb.core.states import NodeState
 from daga_nb.engine.faults import Fault
 from daga_nb.errors import ActionInterrupted, RollbackError, add_note_once, describe
@@ -61,14 +62,17 @@ class Outcomes:
         The rollbacks that outlived their deadline, with its seconds.
     lost
         The actions whose outcome is not known.
+    skipped
+        What the skipped actions had raised; None where the outcome was lost.
     cause
         The error that made the run turn back.
     fatal
         A `KeyboardInterrupt` or `SystemExit`, to be raised again after the rollback.
     """
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self._plan = machine.plan
         self.results: dict[int, Any] = {}
         self.errors: dict[int, Exception] = {}
         self.durations: dict[int, float] = {}
@@ -79,6 +83,7 @@ class Outcomes:
         self.strays: dict[int, asyncio.Task[Outcome]] = {}
         self.overdue: dict[int, float] = {}
         self.lost: set[int] = set()
+        self.skipped: dict[int, Exception | None] = {}
         self.cause: Exception | None = None
         self.fatal: BaseException | None = None
 
@@ -110,8 +115,8 @@ class Outcomes:
         if node in self.overdue and isinstance(error, asyncio.CancelledError):
             error = TimeoutError(f"it did not end within {self.overdue[node]:g} s{self._still(node)}")
         self._heed(error)
+        add_note_once(error, f"in the rollback of {self._place(node, 'back')}")
         name, batch = self._plan.names[node], self._plan.batch_of[node] + 1
-        add_note_once(error, f"in the rollback of action {name!r}, batch {batch}, attempt 1")
         self.rollback_errors[node] = RollbackError(name, batch, error)
         return NodeState.ROLLBACK_FAILED, outcome._replace(error=error).reason
 
@@ -120,11 +125,38 @@ class Outcomes:
             return "; it was not called, because its action still runs"
         return "; its thread still runs" if node in self.in_thread else ""
 
+    def forget(self, node: int, direction: Direction) -> None:
+        """Forget how the last call ended: there will be another one, or a value by hand."""
+        if direction == "back":
+            self.rollback_errors.pop(node, None)
+            self.overdue.pop(node, None)
+        else:
+            self.errors.pop(node, None)
+            self.lost.discard(node)
+
+    def skip(self, node: int, value: Any) -> None:
+        """Take `value` for the result of an action that failed; its rollback is still told the truth."""
+        error = self.errors.get(node)
+        self.forget(node, "forward")
+        self.skipped[node] = error
+        self.results[node] = value
+
     def ended(self, node: int) -> str:
         """Give how an action ended, for its rollback."""
-        if node in self.lost:
+        if node in self.lost or (node in self.skipped and self.skipped[node] is None):
             return "UNKNOWN"
-        return "FAILED" if node in self.errors else "SUCCEEDED"
+        return "FAILED" if node in self.errors or node in self.skipped else "SUCCEEDED"
+
+    def own_result(self, node: int) -> Any:
+        """Give what an action gave, for its rollback."""
+        return None if node in self.skipped else self.results.get(node)
+
+    def own_error(self, node: int) -> Exception | None:
+        """Give what an action raised, for its rollback; if nothing, what made the run turn back."""
+        for error in (self.errors.get(node), self.skipped.get(node)):
+            if error is not None:  # an exception may be falsy
+                return error
+        return self.cause
 
     def find_cause(self, failures: Iterable[int]) -> None:
         """Keep the first error of `failures` as what made the run turn back."""
@@ -136,11 +168,14 @@ class Outcomes:
 
     def _carried(self, node: int, error: BaseException) -> Exception:
         """Give the error in a form that an ExceptionGroup holds, with a note that says where it was."""
-        name, batch = self._plan.names[node], self._plan.batch_of[node] + 1
         self._heed(error)
         if not isinstance(error, Exception):
-            carrier = ActionInterrupted(f"{name!r} ended with {describe(error)}")
+            carrier = ActionInterrupted(f"{self._plan.names[node]!r} ended with {describe(error)}")
             carrier.__cause__ = error
             error = carrier.with_traceback(error.__traceback__)
-        add_note_once(error, f"in action {name!r}, batch {batch}, attempt 1")
+        add_note_once(error, f"in {self._place(node, 'forward')}")
         return error
+
+    def _place(self, node: int, direction: Direction) -> str:
+        name, batch = self._plan.names[node], self._plan.batch_of[node] + 1
+        return f"action {name!r}, batch {batch}, attempt {self._machine.attempts(node, direction)}"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
-from daga_nb.core.plan import Plan
+from daga_nb.core.machine import Machine
 from daga_nb.engine.calls import ActionCall, Context, Target
 from daga_nb.engine.executors import Threads, called
 from daga_nb.engine.faults import Fault, FaultPlan
@@ -22,7 +22,7 @@ class Performer:
 
     def __init__(
         self,
-        plan: Plan,
+        machine: Machine,
         calls: Sequence[ActionCall],
         faults: FaultPlan,
         outcomes: Outcomes,
@@ -31,8 +31,9 @@ class Performer:
         input: Any,
         max_threads: int | None,
     ) -> None:
-        self.plan = plan
-        self.calls = calls
+        self.machine = machine
+        self.plan = machine.plan
+        self.calls = list(calls)
         self.faults = faults
         self.run_id = run_id
         self.input = input
@@ -134,9 +135,10 @@ class Performer:
 
     def _extra(self, node: int, name: str, outcome: str | None) -> Any:
         if name == "result":
-            return self.outcomes.results.get(node)
+            return self.outcomes.own_result(node)
         if name == "error":
-            return self.outcomes.errors.get(node, self.outcomes.cause)
+            return self.outcomes.own_error(node)
         shown = self.plan.names[node]
         key = f"{self.run_id}/{shown}/{'do' if outcome is None else 'undo'}"
-        return Context(self.run_id, shown, 1, key, self.inputs(node), outcome)
+        attempt = self.machine.attempts(node, "forward" if outcome is None else "back")
+        return Context(self.run_id, shown, attempt, key, self.inputs(node), outcome)

@@ -9,7 +9,7 @@ from time import perf_counter, time
 
 from daga_nb.core.events import Event
 from daga_nb.core.machine import Machine
-from daga_nb.core.states import State
+from daga_nb.core.states import NodeState, State
 
 __all__ = ["Recorder"]
 
@@ -52,6 +52,15 @@ class Recorder:
         """Let run time stand still."""
         self._off_at = perf_counter()
 
+    @contextmanager
+    def ticking(self) -> Iterator[None]:
+        """Let run time go on inside, for a change that nobody has to carry out."""
+        self.switch_on()
+        try:
+            yield
+        finally:
+            self.switch_off()
+
     def held(self) -> AbstractContextManager[None]:
         """Let run time stand still inside, unless something runs as this is called."""
         return nullcontext() if self.machine.running else self._held()
@@ -64,6 +73,12 @@ class Recorder:
         finally:
             self.switch_on()
 
+    def inherit(self, node: int, reason: str) -> None:
+        """Write down, before the start, that another run has done an action."""
+        machine = self.machine
+        name = machine.plan.names[node]
+        machine.apply(Event(len(machine.events) + 1, 0.0, name, NodeState.SUCCEEDED, 1, reason))
+
     def record(self, node: int | None, state: State, reason: str = "") -> None:
         """Write one state change down, and tell the observers.
 
@@ -74,7 +89,8 @@ class Recorder:
         """
         machine = self.machine
         name = None if node is None else machine.plan.names[node]
-        event = Event(len(machine.events) + 1, perf_counter() - self._origin, name, state, 1, reason)
+        attempt = machine.attempt(node, state)
+        event = Event(len(machine.events) + 1, perf_counter() - self._origin, name, state, attempt, reason)
         machine.apply(event)
         if self.observers:
             self._tell(event)

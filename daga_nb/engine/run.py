@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from daga_nb.core.events import Event
 from daga_nb.core.states import RunState
 from daga_nb.engine.admission import FREE, Stepper
-from daga_nb.engine.faults import Fault, Where, find_node
-from daga_nb.engine.look import RunLook
-from daga_nb.errors import ActionInterrupted, DagaFlowError, RunAborted, StepError, describe
+from daga_nb.engine.decisions import RunDecisions
+from daga_nb.engine.faults import Fault, find_node
+from daga_nb.errors import ActionInterrupted, DagaFlowError, RunAborted, RunHeld, StepError, describe
+
+if TYPE_CHECKING:
+    from daga_nb.debug.breakpoints import Phase
 
 __all__ = ["FlowRun"]
 
 
-class FlowRun(RunLook):
+class FlowRun(RunDecisions):
     """One execution of a flow: a state for each action, results, errors, and the story.
 
     `DagaFlow.start` makes it. It has run nothing yet, has made no task, and needs no event loop until
@@ -36,28 +40,6 @@ class FlowRun(RunLook):
     ['paid 42']
     """
 
-    # ------------------------------------------------------------------- faults
-
-    @property
-    def faults(self) -> tuple[Fault, ...]:
-        """The planted faults, in plan order."""
-        return self._driver.faults.all()
-
-    def inject(self, fault: Fault) -> Fault:
-        """Plant a failure, and give it back.
-
-        Raises
-        ------
-        FaultError
-            If it could never fire: no such action, or no rollback to fail.
-        """
-        self._driver.faults.add(fault)
-        return fault
-
-    def clear_faults(self, at: Any = None, where: Where | None = None) -> tuple[Fault, ...]:
-        """Take out the faults at one action (or all), at one place (or all), and give them."""
-        return self._driver.faults.remove(at, where)
-
     # ------------------------------------------------------------------ driving
 
     async def step(self) -> tuple[Event, ...]:
@@ -70,7 +52,7 @@ class FlowRun(RunLook):
         """
         from daga_nb.debug.stepper import BatchStep
 
-        return await self._driver.drive(BatchStep(self.plan))
+        return await self.drive(BatchStep(self.plan), stops=False)
 
     async def step_action(self, name: str | None = None) -> tuple[Event, ...]:
         """Run one action, or one rollback, and give its events: the named one, or the next in plan order.
@@ -84,16 +66,16 @@ class FlowRun(RunLook):
         """
         from daga_nb.debug.stepper import OneAction
 
-        self._driver.check_free()
+        self._driver.seat.check_free()
         ready = self._driver.machine.ready()
         if name is None:
             if not ready.nodes:
                 return ()
-            return await self._driver.drive(OneAction(ready.nodes[0]))
+            return await self.drive(OneAction(ready.nodes[0]), stops=False)
         node = find_node(self.plan, name)
         if node not in ready.nodes:
             raise StepError(self._why_not(node, ready.nodes))
-        return await self._driver.drive(OneAction(node))
+        return await self.drive(OneAction(node), stops=False)
 
     def _why_not(self, node: int, ready: tuple[int, ...]) -> str:
         name, names = self.plan.names[node], self.plan.names
@@ -101,12 +83,42 @@ class FlowRun(RunLook):
         now = ", ".join(names[one] for one in ready) or "nothing"
         return f"{name!r} is {state.word}, and it is not its turn. What can step now: {now}"
 
-    async def drive(self, stepper: Stepper) -> tuple[Event, ...]:
-        """Go on until the run ends, or `stepper` holds and what runs has finished.
+    async def go(self) -> tuple[Event, ...]:
+        """Go on to the end, to a breakpoint, or to a failure that is to be decided, and give the events.
 
-        Never raises for an action. Gives the events of this drive.
+        Never raises for an action.
+
+        Raises
+        ------
+        RunBusy
+            If another call is driving the run.
         """
-        return await self._driver.drive(stepper)
+        return await self.drive(FREE)
+
+    async def until(self, name: str, phase: Phase = "forward") -> tuple[Event, ...]:
+        """Go on until `name`, or its rollback, is the next to start; else as `go`.
+
+        Raises
+        ------
+        StepError
+            If there is no such action, or nothing to stop before.
+        """
+        from daga_nb.debug.stepper import Until
+
+        self._check_stop(name, phase)
+        return await self.drive(Until(find_node(self.plan, name), phase))
+
+    async def drive(self, stepper: Stepper, *, stops: bool = True) -> tuple[Event, ...]:
+        """Go on until the run ends, stops at a failure that is to be decided, or `stepper` holds.
+
+        Also at a breakpoint, unless `stops` is False. What runs then has finished. Never raises for an
+        action. Gives the events of this drive.
+        """
+        self._driver.seat.check_free()
+        breakpoints = self._breakpoints
+        if breakpoints is not None:
+            breakpoints.go_on()
+        return await self._driver.drive(stepper, stops=breakpoints if stops else None)
 
     async def finish(self) -> list[Any]:
         """Run to the end, and give the results of the last batch.
@@ -116,7 +128,10 @@ class FlowRun(RunLook):
         Raises
         ------
         DagaFlowError
-            If an action or a rollback failed, or the run was rolled back by request.
+            If an action or a rollback failed, or the run was rolled back by request. If failures pause the
+            run (`on_failure`), nothing has been rolled back yet.
+        RunHeld
+            If it has stopped at a breakpoint. Call it again to go on.
         asyncio.CancelledError
             If the run was cancelled; then only after the rollback.
         """
@@ -124,13 +139,17 @@ class FlowRun(RunLook):
         while True:
             await driver.at_rest()
             if self.state.ended and not driver.closing:
-                break
+                return self._verdict()
             try:
-                await driver.drive(FREE)
+                await self.drive(FREE)
             except asyncio.CancelledError as error:
                 self._note_rollback(error)
                 raise
-        return self._verdict()
+            if driver.undecided():
+                raise self._failure(self._own_errors())
+            if self._breakpoints is not None and self._breakpoints.stopped:
+                where = ", ".join(map(str, self._breakpoints.stopped))
+                raise RunHeld(f"run {self._id} of {self._flow.name!r} has stopped {where}; finish() goes on")
 
     def _note_rollback(self, error: BaseException) -> None:
         error.add_note(f"run {self._id} of {self._flow.name!r} was cancelled: {self.state.word}")
@@ -150,19 +169,76 @@ class FlowRun(RunLook):
             raise error
         if self.state is RunState.SUCCEEDED:
             return [driver.outcomes.results[node] for node in self.plan.batches[-1]]
-        found: list[Exception] = [driver.outcomes.errors[node] for node in sorted(driver.outcomes.errors)]
+        found = self._own_errors()
         if not found:
             found.append(RunAborted(f"run {self._id} of {self._flow.name!r} was rolled back by request"))
         raise self._failure(found)
+
+    def _own_errors(self) -> list[Exception]:
+        errors = self._driver.outcomes.errors
+        return [errors[node] for node in sorted(errors)]
 
     def _failure(self, found: list[Exception]) -> DagaFlowError:
         rollbacks = self._driver.outcomes.rollback_errors
         group = DagaFlowError("DagaFlowError", [*found, *(rollbacks[node] for node in sorted(rollbacks))])
         group.run = self
         failed = ", ".join(map(repr, self.errors)) or "no action"
-        told = str(self.next) if self.state is RunState.ROLLBACK_INCOMPLETE else self.state.word
+        stands = self.state is RunState.ROLLBACK_INCOMPLETE or self._driver.undecided()
+        told = str(self.next) if stands else self.state.word
         group.add_note(f"flow {self._flow.name!r}, run {self._id}: failed in {failed}; {told}")
         return group
+
+    def fork(
+        self,
+        batch: int,
+        *,
+        results: Mapping[str, Any] | None = None,
+        replace: Mapping[str, Any] | None = None,
+        faults: Iterable[Fault] | None = None,
+        adopt: bool = False,
+        **more: Any,
+    ) -> FlowRun:
+        """Re-run from here: give a new run that begins with `batch`, with what comes before it from this one.
+
+        This run's story is not touched. The fork inherits results, not effects: what it inherited it never
+        rolls back.
+
+        Parameters
+        ----------
+        batch
+            The batch that it begins with, from 1; the actions before it have succeeded in this run.
+        results
+            Other results for some of the inherited actions, by name.
+        replace
+            Other functions for some actions, by name.
+        faults
+            Other faults; this run's if not given.
+        adopt
+            Make the inherited effects the fork's own, to be undone by it. Refused while this run could still
+            undo them (`release` lets go of them), or if it has.
+        more
+            ``input``, for a fork from batch 1; ``on_failure``.
+
+        Raises
+        ------
+        ForkError
+            If it cannot be forked in this way.
+
+        Examples
+        --------
+        >>> import asyncio
+        >>> from daga_nb import DagaFlow
+        >>> async def quote(results): return results[0] * 2
+        >>> async def pay(results): return f"paid {results[0]}"
+        >>> run = DagaFlow([(quote, pay)]).start(21)
+        >>> asyncio.run(run.finish())
+        ['paid 42']
+        >>> asyncio.run(run.fork(2, results={"quote": 40}).finish())
+        ['paid 40']
+        """
+        from daga_nb.debug.fork import fork
+
+        return fork(self, batch, results=results, replace=replace, faults=faults, adopt=adopt, **more)
 
     async def rollback(self, stepper: Stepper = FREE) -> tuple[Event, ...]:
         """Abort: let what runs finish, then undo what is done; also after the run has succeeded.
@@ -176,17 +252,15 @@ class FlowRun(RunLook):
         """
         driver = self._driver
         driver.check_apart()
+        driver.seat.check_not_released()
         first = len(self.events)
-        driver.close("rolled back by request")
-        while True:
-            await driver.at_rest()
-            if self.state.ended and not driver.closing:
-                break
-            before = len(self.events)
-            await driver.drive(stepper)
-            if len(self.events) == before:
-                break  # the stepper holds
-        if self.state is RunState.ROLLBACK_INCOMPLETE and driver.outcomes.rollback_errors:
+        failed = ", ".join(f"{name} failed" for name in self.undecided)
+        driver.close(failed if self.state is RunState.RUNNING and failed else "rolled back by request")
+        await driver.at_rest()
+        if driver.closing or not self.state.ended:
+            await self.drive(stepper)
+        stands = self.state is RunState.ROLLBACK_INCOMPLETE or driver.undecided()
+        if stands and driver.outcomes.rollback_errors:
             raise self._failure([])
         return self.events[first:]
 
@@ -198,6 +272,7 @@ class FlowRun(RunLook):
         """
         driver = self._driver
         driver.check_apart()
+        driver.seat.check_not_released()
         first = len(self.events)
         driver.cancel()
         while True:

@@ -167,7 +167,7 @@ def details(run: FlowRun, node: int, sources: Sources) -> dict[str, Any]:
             rows.append([label, seconds(lasted)])
     if name in run.rollback_results:
         rows.append(["rollback result", preview(run.rollback_results[name])])
-    undo = run.flow.calls[node].undo
+    undo = run.calls[node].undo
     if undo is not Undo.CALL:
         none = "no effect: nothing to undo" if undo is Undo.NOTHING else "none: its effect stays"
         rows.append(["rollback", none])
@@ -185,7 +185,7 @@ def details(run: FlowRun, node: int, sources: Sources) -> dict[str, Any]:
             {
                 "where": place,
                 "kind": _kind(faults[place].error) if place in faults else "",
-                "possible": place != "rollback" or run.flow.calls[node].rollback is not None,
+                "possible": place != "rollback" or run.calls[node].rollback is not None,
             }
             for place in PLACES
         ],

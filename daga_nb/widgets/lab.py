@@ -107,7 +107,7 @@ class FlowLab(GraphWidget):
         self._story.say("await {lab}.run.step()")
         stepper = BatchStep(self._run.plan)
         stepper.dwell = self._pacer.dwell
-        self._work(lambda: self._run.drive(stepper))
+        self._work(lambda: self._run.drive(stepper, stops=False))
 
     def step_action(self, name: str | None = None) -> None:
         """Run one action, or one rollback: the named one, or the next in plan order."""
@@ -119,7 +119,7 @@ class FlowLab(GraphWidget):
             return
         stepper = OneAction(self._run.plan.ids[chosen])
         stepper.dwell = self._pacer.dwell
-        self._work(lambda: self._run.drive(stepper))
+        self._work(lambda: self._run.drive(stepper, stops=False))
 
     def rollback(self) -> None:
         """Undo what is done, at the pace of `speed`; also after the run has succeeded."""
@@ -241,7 +241,7 @@ class FlowLab(GraphWidget):
     def _cycle(self, node: int, name: str) -> None:
         """Move the failure at a node on: before, after, in the rollback, none."""
         planted = [fault.where for fault in self._run.faults if fault.at == name]
-        places = [place for place in PLACES if place != "rollback" or self._run.flow.calls[node].rollback]
+        places = [place for place in PLACES if place != "rollback" or self._run.calls[node].rollback]
         following = places.index(planted[-1]) + 1 if planted else 0
         if planted:
             self.unplant(name)

@@ -1,0 +1,155 @@
+"""What a debugger does with a saga, as dicts and sets: the reference for mixed commands.
+
+It shares no code with the engine.
+Batches only; every action has a rollback. Calls are told batch by batch: ("do" or "undo", names), in order.
+"""
+
+
+class Debugged:
+    def __init__(self, parents, *, stop, textbook, pause):
+        self.parents, self.stop, self.textbook, self.pause = parents, stop, textbook, pause
+        self.depths = {}
+        for name in parents:
+            self.depths[name] = max((self.depths[one] + 1 for one in parents[name]), default=0)
+        self.states = dict.fromkeys(parents, "PENDING")
+        self.run = "READY"
+        self.fails, self.undo_fails = set(), set()
+        self.inherited, self.skipped = set(), set()
+        self.breaks, self.passed, self.standing = set(), set(), set()
+        self.paused_going_back = False
+        self.calls = []
+
+    def those(self, *words):
+        return {name for name, state in self.states.items() if state in words}
+
+    # ------------------------------------------------------------------ what comes next
+
+    def owed(self):
+        if self.textbook:  # what failed is not undone
+            return self.those("SUCCEEDED") - self.inherited - self.skipped
+        return self.those("SUCCEEDED", "FAILED") - self.inherited
+
+    def stuck(self):
+        return self.stop and self.those("ROLLBACK_FAILED")
+
+    def next(self):
+        """(phase, names) of the batch that would start next, or None."""
+        if self.run in ("READY", "RUNNING"):
+            waiting = self.those("PENDING")
+            if self.those("FAILED") or not waiting:
+                return None
+            front = min(self.depths[name] for name in waiting)
+            return "forward", {name for name in waiting if self.depths[name] == front}
+        if self.run == "ROLLING_BACK" and self.owed() and not self.stuck():
+            front = max(self.depths[name] for name in self.owed())
+            return "rollback", {name for name in self.owed() if self.depths[name] == front}
+        return None
+
+    def undecided(self):
+        if not self.pause or (self.paused_going_back is False and self.run != "RUNNING"):
+            return set()
+        return self.those("FAILED") if self.run == "RUNNING" else self.those("ROLLBACK_FAILED")
+
+    # -------------------------------------------------------------------- moving
+
+    def turn(self):
+        for name in self.those("PENDING"):
+            self.states[name] = "ABANDONED"
+        self.run = "ROLLING_BACK"
+
+    def rest(self, pausing=True):
+        """What happens of itself when nothing runs."""
+        if self.run == "RUNNING" and self.those("FAILED") and not (self.pause and pausing):
+            self.turn()
+        if self.run == "RUNNING" and not self.those("PENDING", "FAILED"):
+            self.run = "SUCCEEDED"
+        held = self.paused_going_back and pausing
+        if self.run == "ROLLING_BACK" and not held and (self.stuck() or not self.owed()):
+            left = self.those("ROLLBACK_FAILED") or self.owed()
+            self.run = "ROLLBACK_INCOMPLETE" if left else "ROLLED_BACK"
+
+    def call(self, phase, names):
+        self.calls.append(("do" if phase == "forward" else "undo", frozenset(names)))
+        for name in names:
+            if phase == "forward":
+                self.run = "RUNNING"
+                self.states[name] = "FAILED" if name in self.fails else "SUCCEEDED"
+            else:
+                self.states[name] = "ROLLBACK_FAILED" if name in self.undo_fails else "ROLLED_BACK"
+        if phase == "rollback" and self.pause and self.undo_fails & set(names):
+            self.paused_going_back = True
+
+    # ------------------------------------------------------------------- commands
+
+    def let_go(self):
+        self.passed |= self.standing
+        self.standing = set()
+        self.paused_going_back = False
+        self.rest()
+
+    def step(self):
+        self.let_go()
+        if self.next():
+            self.call(*self.next())
+            self.rest()
+
+    def step_one(self, name):
+        self.let_go()
+        self.call(self.next()[0], {name})
+        self.rest()
+
+    def go(self, until=None):
+        self.let_go()
+        while self.next() and not self.paused_going_back:
+            phase, names = self.next()
+            here = {(name, phase) for name in names}
+            self.standing = here & self.breaks - self.passed
+            if self.standing or until in here:
+                return
+            self.call(phase, names)
+            self.rest()
+
+    def rollback(self):
+        if self.run in ("READY", "RUNNING", "SUCCEEDED"):
+            self.turn()
+        elif self.run != "ROLLING_BACK":
+            return
+        self.go()
+
+    def cancel(self):
+        if self.run in ("SUCCEEDED", "ROLLED_BACK", "ROLLBACK_INCOMPLETE"):
+            return
+        if self.run != "ROLLING_BACK":
+            self.turn()
+        self.paused_going_back = False
+        self.rest(pausing=False)
+        while self.next():
+            self.call(*self.next())
+            self.rest(pausing=False)
+        self.paused_going_back = False
+
+    def failed(self):
+        if self.run == "RUNNING":
+            return self.those("FAILED")
+        if self.run in ("ROLLING_BACK", "ROLLBACK_INCOMPLETE"):
+            return self.those("ROLLBACK_FAILED")
+        return set()
+
+    def retry(self, names):
+        self.paused_going_back = False
+        phase = "forward" if self.run == "RUNNING" else "rollback"
+        if phase == "rollback":
+            self.run = "ROLLING_BACK"
+        self.call(phase, names)
+        self.rest()
+
+    def skip(self, name):
+        self.states[name] = "SUCCEEDED"
+        self.skipped.add(name)
+
+    def fork(self, batch):
+        other = Debugged(self.parents, stop=self.stop, textbook=self.textbook, pause=self.pause)
+        other.fails, other.undo_fails = set(self.fails), set(self.undo_fails)
+        other.inherited = {name for name in self.parents if self.depths[name] < batch - 1}
+        other.states.update(dict.fromkeys(other.inherited, "SUCCEEDED"))
+        return other
