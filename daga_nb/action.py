@@ -19,6 +19,10 @@ O = TypeVar("O")  # noqa: E741
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+# A century: longer, and no clock could wait for it.
+_LONGEST = 3.2e9
+
+
 class DagaAction(Generic[I, O], metaclass=DagaMeta):
     """A unit of work with a name and, if registered, a rollback.
 
@@ -217,6 +221,8 @@ def registered_function(action: Any) -> Callable[..., Any]:
 def rollback_of(action: DagaAction[Any, Any]) -> Any:
     """Give what is registered to undo `action`, or the action that it was made from; None if nothing is."""
     registered = action._wrapped_action_instance
+    if registered is None and type(action).rollback is not DagaAction.rollback:
+        return action.rollback  # as in py-daga, a class may have its own
     origin = action_in(action.__dict__.get("__wrapped__"))
     return rollback_of(origin) if registered is None and origin is not None else registered
 
@@ -286,8 +292,10 @@ def check_seconds(what: str, value: Any) -> None:
         If it is none.
     """
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if value is not None and not (number and 0 < value < float("inf")):
-        raise FlowDefinitionError(f"{what}={value!r}: it is a number of seconds above 0")
+    if value is not None and not (number and 0 < value <= _LONGEST):
+        raise FlowDefinitionError(
+            f"{what}={value!r}: it is a number of seconds above 0, at most {_LONGEST:g}"
+        )
 
 
 class EmptyAction(DagaAction[I, O]):

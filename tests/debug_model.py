@@ -16,7 +16,7 @@ class Debugged:
         self.fails, self.undo_fails = set(), set()
         self.inherited, self.skipped = set(), set()
         self.breaks, self.passed, self.standing = set(), set(), set()
-        self.paused_going_back = False
+        self.undo_failed = self.cancelled = False
         self.calls = []
 
     def those(self, *words):
@@ -45,10 +45,14 @@ class Debugged:
             return "rollback", {name for name in self.owed() if self.depths[name] == front}
         return None
 
+    @property
+    def paused_going_back(self):
+        return self.undo_failed and self.pause and not self.cancelled and self.run == "ROLLING_BACK"
+
     def undecided(self):
-        if not self.pause or (self.paused_going_back is False and self.run != "RUNNING"):
-            return set()
-        return self.those("FAILED") if self.run == "RUNNING" else self.those("ROLLBACK_FAILED")
+        if self.run == "RUNNING" and self.pause:
+            return self.those("FAILED")
+        return self.those("ROLLBACK_FAILED") if self.paused_going_back else set()
 
     # -------------------------------------------------------------------- moving
 
@@ -57,13 +61,13 @@ class Debugged:
             self.states[name] = "ABANDONED"
         self.run = "ROLLING_BACK"
 
-    def rest(self, pausing=True):
+    def rest(self):
         """What happens of itself when nothing runs."""
-        if self.run == "RUNNING" and self.those("FAILED") and not (self.pause and pausing):
+        if self.run == "RUNNING" and self.those("FAILED") and not self.pause:
             self.turn()
         if self.run == "RUNNING" and not self.those("PENDING", "FAILED"):
             self.run = "SUCCEEDED"
-        held = self.paused_going_back and pausing
+        held = self.paused_going_back
         if self.run == "ROLLING_BACK" and not held and (self.stuck() or not self.owed()):
             left = self.those("ROLLBACK_FAILED") or self.owed()
             self.run = "ROLLBACK_INCOMPLETE" if left else "ROLLED_BACK"
@@ -76,15 +80,15 @@ class Debugged:
                 self.states[name] = "FAILED" if name in self.fails else "SUCCEEDED"
             else:
                 self.states[name] = "ROLLBACK_FAILED" if name in self.undo_fails else "ROLLED_BACK"
-        if phase == "rollback" and self.pause and self.undo_fails & set(names):
-            self.paused_going_back = True
+        if phase == "rollback" and self.undo_fails & set(names):
+            self.undo_failed = True
 
     # ------------------------------------------------------------------- commands
 
     def let_go(self):
         self.passed |= self.standing
         self.standing = set()
-        self.paused_going_back = False
+        self.undo_failed = False
         self.rest()
 
     def step(self):
@@ -119,14 +123,13 @@ class Debugged:
     def cancel(self):
         if self.run in ("SUCCEEDED", "ROLLED_BACK", "ROLLBACK_INCOMPLETE"):
             return
+        self.cancelled = True
         if self.run != "ROLLING_BACK":
             self.turn()
-        self.paused_going_back = False
-        self.rest(pausing=False)
+        self.rest()
         while self.next():
             self.call(*self.next())
-            self.rest(pausing=False)
-        self.paused_going_back = False
+            self.rest()
 
     def failed(self):
         if self.run == "RUNNING":
@@ -136,7 +139,7 @@ class Debugged:
         return set()
 
     def retry(self, names):
-        self.paused_going_back = False
+        self.undo_failed = False
         phase = "forward" if self.run == "RUNNING" else "rollback"
         if phase == "rollback":
             self.run = "ROLLING_BACK"

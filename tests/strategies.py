@@ -198,7 +198,7 @@ class Told:
         stories = {name: [str(e.state) for e in run.events if e.node == name] for name in run.plan.names}
         started = reached = None
         if witness or saga.eager or self.plot.max_parallel is not None:
-            started = {name for name, story in stories.items() if "RUNNING" in story}
+            started = {n for n, told in stories.items() if "RUNNING" in told and "ABANDONED" not in told}
             failed = {name for name, story in stories.items() if "FAILED" in story}
             assert started == set(states) or failed or saga.abort_before is not None, "stopped for no reason"
             if saga.stop and str(run.state) != "SUCCEEDED":

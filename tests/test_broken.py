@@ -1,16 +1,19 @@
 """An engine that is struck, or cannot write its story: nothing is forgotten, called twice, or spun on."""
 
 import asyncio
+import gc
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
-from helpers import Boom, flow_of, play, told
+from helpers import Boom, Gate, flow_of, play, told, turns
 
 from daga_nb import DagaFlowError, Fault, FlowRun
 from daga_nb.core.events import Event
 from daga_nb.core.states import RunState
-from daga_nb.errors import RunBusy
+from daga_nb.debug.stepper import Pacer
+from daga_nb.errors import RunBusy, StepError
 
 HOW: dict[str, dict[str, dict[str, Any]]] = {
     "succeeds": {},
@@ -221,3 +224,139 @@ def test_a_bug_of_the_engine_ends_the_call_with_that_error_and_never_spins(done,
     with pytest.raises(asyncio.CancelledError):
         play(run.finish())
     assert done == ["do a", "do c", "undo b", "undo c", "undo a"]
+
+
+def test_a_loop_closed_under_a_dwelling_stepper_leaves_a_run_that_calls_each_action_once(done):
+    run = flow_of(done).start()
+    first, second = asyncio.new_event_loop(), asyncio.new_event_loop()
+    task = first.create_task(run.drive(Pacer(7200)))
+    first.run_until_complete(turns())
+    assert [str(event) for event in run.events] == ["run RUNNING", "a RUNNING"]
+    task._log_destroy_pending = False  # type: ignore[attr-defined]
+    for other in asyncio.all_tasks(first):
+        other._log_destroy_pending = False  # type: ignore[attr-defined]
+    first.close()
+    going = second.create_task(run.finish())
+    second.run_until_complete(turns(2))
+    del task, other
+    gc.collect()
+    assert second.run_until_complete(asyncio.wait_for(going, 10)) == ["d"]
+    second.close()
+    assert done == ["do a", "do b", "do c", "do d"]
+
+
+def test_what_was_lost_with_its_loop_is_the_error_of_the_run(done):
+    async def hang() -> None:
+        await asyncio.get_running_loop().create_future()
+
+    run = flow_of(done, how={"c": {"before": hang}}).start()
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(run.finish())
+    loop.run_until_complete(turns())
+    for other in asyncio.all_tasks(loop):
+        other._log_destroy_pending = False  # type: ignore[attr-defined]
+    loop.close()
+    with pytest.raises(DagaFlowError) as failed:
+        play(run.finish())
+    assert [str(error) for error in failed.value.exceptions] == [
+        "'c': its event loop was closed before it ended"
+    ]
+    assert done == ["do a", "do b", "undo b", "undo c", "undo a"]
+    del task
+
+
+def test_a_run_whose_loop_was_closed_can_be_cancelled(done):
+    async def hang() -> None:
+        await asyncio.get_running_loop().create_future()
+
+    run = flow_of(done, how={"c": {"before": hang}}).start()
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(run.finish())
+    loop.run_until_complete(turns())
+    for other in asyncio.all_tasks(loop):
+        other._log_destroy_pending = False  # type: ignore[attr-defined]
+    loop.close()
+    play(run.cancel())
+    assert run.state is RunState.ROLLED_BACK
+    assert done == ["do a", "do b", "undo b", "undo c", "undo a"]
+    del task
+
+
+@pytest.mark.parametrize("where", ["do", "undo"])
+def test_an_error_of_the_engine_around_a_call_is_the_outcome_of_that_call(done, monkeypatch, where):
+    run = flow_of(done).start()
+
+    async def broken(node: int) -> None:
+        raise MemoryError("a bug")
+
+    monkeypatch.setattr(run._driver.performer, where, broken)
+    if where == "undo":
+        run.inject(Fault.raising(Boom, at="d"))
+    with pytest.raises(DagaFlowError) as failed:
+        play(asyncio.wait_for(run.finish(), 10))
+    assert "MemoryError: a bug" in run.events[2 if where == "do" else -2].reason
+    assert failed.value.run is run
+
+
+def test_what_ends_the_process_is_raised_also_if_a_cancel_comes_too(done):
+    async def main() -> None:
+        gate = Gate()
+        run = flow_of(done, how={"d": {"fails": SystemExit(3)}, "a": {"before_undo": gate.wait}}).start()
+        finish = asyncio.ensure_future(run.finish())
+        await gate.reached.wait()
+        finish.cancel()
+        await turns()
+        gate.open()
+        with pytest.raises(SystemExit):
+            await finish
+
+    with pytest.raises(SystemExit):
+        play(main())
+    assert done[-4:] == ["undo d", "undo b", "undo c", "undo a"]
+
+
+def test_a_stepper_that_is_cancelled_or_fails_late_is_refused_and_heard(done):
+    class Cancelled:
+        dwell = 0.0
+
+        async def admit(self, ready: Any) -> Any:
+            raise asyncio.CancelledError
+
+    class Late:
+        dwell = 0.0
+
+        async def admit(self, ready: Any) -> Any:
+            try:
+                await asyncio.get_running_loop().create_future()
+            finally:
+                raise ValueError("late")
+
+    run = flow_of(done).start()
+    with pytest.raises(StepError, match="the stepper was cancelled, and not by this run"):
+        play(run.drive(Cancelled()))
+    assert run.state is RunState.READY
+
+    async def main() -> None:
+        unheard: list[Any] = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: unheard.append(context))
+        driving = asyncio.ensure_future(run.drive(Late()))
+        await turns()
+        await run.cancel()
+        with suppress(asyncio.CancelledError):
+            await driving
+        gc.collect()
+        await turns()
+        assert unheard == []
+
+    play(main())
+
+
+def test_a_stepper_may_admit_with_a_generator(done):
+    class Lazy:
+        dwell = 0.0
+
+        async def admit(self, ready: Any) -> Any:
+            return (node for node in ready.nodes)
+
+    play(flow_of(done).start().drive(Lazy()))
+    assert done == ["do a", "do b", "do c", "do d"]

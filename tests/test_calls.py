@@ -603,3 +603,208 @@ def test_a_fault_in_the_rollback_needs_no_deadline(done):
     with pytest.raises(DagaFlowError):
         play(run.rollback())
     assert done == ["do a"]
+
+
+# ------------------------------------------------------ decorated methods, and callables in C
+
+
+def logged(function):
+    @functools.wraps(function)
+    async def wrapper(self, *args, **named):
+        return await function(self, *args, **named)
+
+    return wrapper
+
+
+class Shop:
+    def __init__(self):
+        self.said = []
+
+    @logged
+    async def charge(self, results):
+        self.said.append(("charge", results))
+
+    @logged
+    async def refund(self, results=None, *, result=None):
+        self.said.append(("refund", results, result))
+
+    @logged
+    async def refund_all(self, results, result, context):
+        self.said.append(("refund", results, result, context))
+
+    @functools.cache  # noqa: B019
+    def settings(self):
+        return "settings"
+
+    @staticmethod
+    @functools.cache
+    def plain():
+        return "plain"
+
+    @classmethod
+    def of_class(cls, results, result):
+        return results, result
+
+
+def handed_to(function):
+    found = rollback_target(function)
+    args, named = found.arguments(["paid"], str.upper)
+    return found.function(*args, **named)
+
+
+def test_a_decorated_method_is_handed_all_it_takes():
+    shop = Shop()
+    play(handed_to(shop.refund))
+    play(handed_to(shop.refund_all))
+    play(handed_to(functools.partial(Shop.refund, shop)))
+    play(handed_to(functools.partial(functools.partial(Shop.refund_all, shop), context=3)))
+    play(handed_to(shop.charge))
+    assert shop.said == [
+        ("refund", ["paid"], "RESULT"),
+        ("refund", ["paid"], "RESULT", "CONTEXT"),
+        ("refund", ["paid"], "RESULT"),
+        ("refund", ["paid"], "RESULT", 3),
+        ("charge", ["paid"]),
+    ]
+
+
+def test_a_callable_in_c_that_wraps_one_in_python_is_asked_that():
+    @functools.cache
+    def settings():
+        return "settings"
+
+    assert handed_to(settings) == "settings"
+    assert handed_to(Shop().settings) == "settings"
+    assert handed_to(Shop.plain) == "plain"
+    assert handed_to(Shop.__dict__["plain"]) == "plain"
+    assert handed_to(Shop.of_class) == (["paid"], "RESULT")
+
+
+def test_a_class_based_action_and_rollback_with_decorated_calls(done):
+    class Book(DagaAction):
+        @logged
+        async def __call__(self, results):
+            done.append(f"do {results}")
+            return "ticket"
+
+    class Cancel(DagaAction):
+        @logged
+        async def __call__(self, results, result=None):
+            done.append(f"undo {results} {result}")
+
+    class CancelToo(Cancel):
+        pass
+
+    Book.register_class_as_rollback(CancelToo)
+    with pytest.raises(DagaFlowError):
+        play(DagaFlow([(Book(), action(done, "pay", fails=Boom("no")))]).run(7))
+    assert done == ["do [7]", "do pay", "undo pay", "undo [7] ticket"]
+
+
+def test_a_class_may_have_a_rollback_method_of_its_own_as_in_pydaga(done):
+    class Book(DagaAction):
+        async def __call__(self, results):
+            return "ticket"
+
+        async def rollback(self, predecessors_results):
+            done.append(f"undo {predecessors_results}")
+
+    with pytest.raises(DagaFlowError):
+        play(DagaFlow([(Book(), action(done, "pay", fails=Boom("no")))]).run(7))
+    assert done == ["do pay", "undo pay", "undo [7]"]
+
+
+# ------------------------------------------------------------------------ threads
+
+
+def test_what_there_is_no_thread_for_is_never_called_not_even_later(done, monkeypatch):
+    """The pool keeps what it could not start a thread for, and another thread would take it from there."""
+    start, started = threading.Thread.start, []
+
+    def capped(thread):
+        if thread.name.startswith("daga_nb"):
+            if len(started) >= 2:
+                raise RuntimeError("can't start new thread")
+            started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", capped)
+    release = threading.Event()
+
+    def work(name):
+        def act(results):
+            release.wait()
+            done.append(f"do {name}")
+
+        made = DagaAction(act, name=name)
+        made.on_rollback(DagaAction(lambda results: done.append(f"undo {name}"), in_thread=False))
+        return made
+
+    async def main():
+        graph = nx.DiGraph()
+        graph.add_nodes_from(work(name) for name in "abcd")
+        run = DagaFlow(graph).start()
+        driving = asyncio.ensure_future(run.go())
+        await turns()
+        release.set()
+        await driving
+        return run
+
+    run = play(main())
+    assert sorted(done[:2]) == ["do a", "do b"]
+    assert sorted(done[2:]) == ["undo a", "undo b", "undo c", "undo d"]
+    assert sorted(run.errors) == ["c", "d"]
+    assert str(run.errors["c"]) == "can't start new thread"
+    assert "max_parallel" in run.errors["c"].__notes__[0]
+
+
+def test_threads_that_do_not_end_keep_no_rollback_from_being_called(done):
+    release = threading.Event()
+    hangs = [
+        DagaAction(lambda results: release.wait(), name=f"h{n}", rollback_timeout=0.01) for n in range(70)
+    ]
+    for one in hangs:
+        one.on_rollback(lambda results: None)
+    first = DagaAction(lambda results: done.append("do first"), name="first")
+    first.on_rollback(lambda results: done.append("undo first"))
+
+    async def main():
+        run = DagaFlow([(first, one) for one in hangs], max_parallel=70, rollback_timeout=0.05).start()
+        driving = asyncio.ensure_future(run.finish())
+        await asyncio.to_thread(everybody.wait)
+        driving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await driving
+        return run
+
+    try:
+        run = play(main())
+    finally:
+        release.set()
+    assert done == ["do first", "undo first"]
+    assert words(run)["first"] == "rolled back"
+
+
+def test_a_coroutine_that_a_thread_only_made_is_not_begun_once_the_run_is_cancelled(done):
+    made, held = threading.Event(), threading.Event()
+
+    async def later():
+        done.append("begun")
+
+    def act(results):
+        made.set()
+        held.wait()
+        return later()
+
+    async def main():
+        run = alone(DagaAction(act, no_effect=True)).start()
+        driving = asyncio.ensure_future(run.finish())
+        await asyncio.to_thread(made.wait)
+        driving.cancel()
+        await turns()
+        held.set()
+        with pytest.raises(asyncio.CancelledError):
+            await driving
+
+    play(main())
+    assert done == []

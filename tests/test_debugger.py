@@ -144,7 +144,7 @@ class Debugger(RuleBasedStateMachine):
     @rule(name=name, undo=st.booleans())
     def inject(self, name: str, undo: bool) -> None:
         # Planted and taken out at once: what is planted is heeded only while it stands.
-        if self.known(name):
+        if self.known(name) and name not in self.model.inherited:
             where: Any = "rollback" if undo else "before"
             self.run.inject(Fault.raising(ValueError, at=name, where=where))
             assert len(self.run.clear_faults(name, where)) == 1

@@ -98,7 +98,7 @@ def test_a_stepper_that_raises_is_heard_after_what_runs_has_ended(done):
     assert done == ["do a", "do s", "do b", "do z"]
 
 
-def test_what_fails_while_the_stepper_thinks_is_not_passed_over(done):
+def test_what_fails_while_the_stepper_thinks_is_rolled_back_without_its_answer(done):
     async def main():
         gate, thinking = Gate(), Gate()
         run = flow_of(
@@ -117,9 +117,6 @@ def test_what_fails_while_the_stepper_thinks_is_not_passed_over(done):
         driving = asyncio.create_task(run.drive(Slow()))
         await thinking.reached.wait()
         gate.open()
-        await turns()
-        assert words(run)["s"] == "failed"
-        thinking.open()
         await driving
         return run
 
@@ -295,9 +292,41 @@ def test_a_cancel_while_actions_are_shown_as_running_calls_none_of_them(done):
         return run
 
     run = play(main())
-    assert done == ["do a", "undo b", "undo c", "undo a"]
-    assert run.errors["b"].__cause__.args == ("cancelled before it was called",)
+    assert done == ["do a", "undo a"]
+    assert words(run) == {"a": "rolled back", "b": "abandoned", "c": "abandoned", "d": "abandoned"}
+    assert dict(run.errors) == {}
     assert run.state == "ROLLED_BACK"
+
+
+@pytest.mark.parametrize("turn", ["a failure", "an abort"])
+def test_what_is_only_shown_as_running_when_the_run_turns_back_is_neither_called_nor_undone(done, turn):
+    """Eagerly: `s` fails, or the run is aborted, while the stepper dwells on `b`."""
+
+    async def main():
+        gate, shown = Gate(), asyncio.Event()
+        how = {"s": {"before": gate.wait, "fails": Boom("no") if turn == "a failure" else None}}
+        run = flow_of(done, [("a", "b"), ("b", "z"), ("s", "z")], how=how, schedule="eager").start()
+        run.subscribe(lambda event: str(event) == "b RUNNING" and shown.set())
+
+        class Dwelling(Pacer):
+            @property
+            def dwell(self):
+                return 7200.0 if gate.reached.is_set() and run.state == "RUNNING" else 0.0
+
+        driving = asyncio.create_task(run.drive(Dwelling()))
+        await shown.wait()
+        gate.open()
+        if turn == "an abort":
+            await asyncio.gather(run.rollback(), driving)
+        else:
+            await driving
+        return run
+
+    run = play(main())
+    assert [line for line in done if line.endswith("b")] == []
+    assert words(run)["b"] == "abandoned"
+    assert run.state == "ROLLED_BACK"
+    assert sorted(done) == ["do a", "do s", "undo a", "undo s"]
 
 
 # ------------------------------------------------------------------------- max_parallel

@@ -225,10 +225,12 @@ class Machine:
         if old is _PENDING:
             self._leave_pending(event, node, new)
         elif old is _RUNNING:
+            if new is _ABANDONED and attempt > 1:
+                raise self._illegal(event, "RUNNING (it was called before)")
             self.running -= 1
             if new is _SUCCEEDED:
                 self._front.through(node)
-            else:
+            elif new is not _ABANDONED:
                 self.failures.append(node)
         elif old is _ROLLING_BACK:
             self._leave_rolling_back(node, new)

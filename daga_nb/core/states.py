@@ -94,6 +94,7 @@ NODE_TRANSITIONS: frozenset[tuple[NodeState, NodeState]] = frozenset(
         (_N.RUNNING, _N.SUCCEEDED),
         (_N.RUNNING, _N.FAILED),
         (_N.RUNNING, _N.UNKNOWN),  # started, outcome lost
+        (_N.RUNNING, _N.ABANDONED),  # the run turned back in the moment before it was called
         (_N.SUCCEEDED, _N.ROLLING_BACK),
         (_N.SUCCEEDED, _N.ROLLED_BACK),  # it has no effect: there is nothing to undo
         (_N.SUCCEEDED, _N.KEPT),  # it has no rollback: its effect stays

@@ -10,14 +10,15 @@ from daga_nb.core.events import Event
 from daga_nb.core.machine import Machine
 from daga_nb.core.moves import Direction, Due, Policy, Ready, Undo
 from daga_nb.core.plan import Plan
-from daga_nb.core.states import NodeState, RunState
+from daga_nb.core.states import RunState
 from daga_nb.engine.admission import FREE, HOLD, OnFailure, Stepper, Stops
 from daga_nb.engine.bell import Bell
 from daga_nb.engine.calls import ActionCall
+from daga_nb.engine.chronicle import Chronicle
 from daga_nb.engine.faults import Fault, FaultPlan
 from daga_nb.engine.inflight import InFlight
 from daga_nb.engine.inherit import NOTHING_INHERITED, Inherited
-from daga_nb.engine.outcomes import Outcomes, never_called
+from daga_nb.engine.outcomes import Outcomes
 from daga_nb.engine.perform import Performer
 from daga_nb.engine.recorder import Recorder
 from daga_nb.engine.seat import Seat
@@ -63,11 +64,11 @@ class Driver:
             self.outcomes,
             run_id=run_id,
             input=input,
-            max_threads=max_parallel,
         )
         self._bell = Bell()
         deadlines = [call.rollback_timeout or rollback_timeout for call in calls]
         self.inflight = InFlight(self.performer, self.outcomes, self._bell, plan.names, deadlines)
+        self._chronicle = Chronicle(self.machine, self.recorder, self.outcomes, self.inflight)
         self.closing = ""
         self.cancelled = False
         self._max_parallel = max_parallel
@@ -77,7 +78,6 @@ class Driver:
         self._refused: Exception | None = None
         self.on_failure = on_failure
         self.adopted = False
-        self._undo_failed = False
         self.outcomes.results.update(inherited.results)
         for node in sorted(inherited.results):
             self.recorder.inherit(node, inherited.reason)
@@ -102,7 +102,7 @@ class Driver:
         with self.seat.sit() as still_seated:
             self.inflight.reach()
             self._refused = None
-            self._undo_failed = False
+            self._chronicle.undo_failed = False
             self._stops = stops
             self.recorder.switch_on()
             try:
@@ -128,8 +128,8 @@ class Driver:
 
     async def _go_on(self, stepper: Stepper, again: Sequence[int]) -> asyncio.CancelledError | None:
         cancelled: asyncio.CancelledError | None = None
-        self._mend()
-        self._call_again(again)
+        self._chronicle.mend(self._turning())
+        self._chronicle.repeat(again)
         going = True
         while going:
             try:
@@ -164,7 +164,7 @@ class Driver:
     async def _turn(self, stepper: Stepper) -> bool:
         """Make one turn of the loop; False when there is nothing left to do or to wait for."""
         machine, inflight = self.machine, self.inflight
-        self._record_ended()
+        self._chronicle.record_ended(self._turning())
         for change in self._due():
             if change.state is RunState.ROLLING_BACK:
                 self.outcomes.find_cause(machine.failures)
@@ -191,7 +191,7 @@ class Driver:
         return bool(self._due())
 
     def _due(self) -> list[Due]:
-        if self._undo_failed and not self.cancelled:
+        if self._undo_failed():
             return []
         return self.machine.due(self.closing, undecided=self.on_failure == "pause")
 
@@ -200,12 +200,12 @@ class Driver:
         machine = self.machine
         if machine.running or self.closing or self.cancelled or self.on_failure != "pause":
             return []
-        paused = machine.run_state is RunState.RUNNING or self._undo_failed
+        paused = machine.run_state is RunState.RUNNING or self._undo_failed()
         return machine.undecided() if paused else []
 
     def _may_start(self) -> bool:
         if self.machine.run_state is RunState.ROLLING_BACK:
-            return not self._undo_failed or self.cancelled
+            return not self._undo_failed()
         return not self.closing
 
     async def _admitted(self, ready: Ready, stepper: Stepper, limit: int | None) -> tuple[int, ...]:
@@ -222,9 +222,12 @@ class Driver:
         if asked is None:
             return ()
         try:
-            admitted = asked.result()
+            admitted = list(asked.result())
             if not set(admitted) <= set(ready.nodes):
-                raise StepError(f"the stepper admitted {list(admitted)}, and ready are {list(ready.nodes)}")
+                raise StepError(f"the stepper admitted {admitted}, and ready are {list(ready.nodes)}")
+        except asyncio.CancelledError:
+            self._refused = StepError("the stepper was cancelled, and not by this run")
+            return ()
         except Exception as error:
             self._refused = error  # from now on it is held; what runs is heard out
             return ()
@@ -234,95 +237,56 @@ class Driver:
     async def _start(self, nodes: tuple[int, ...], direction: Direction, stepper: Stepper) -> bool:
         """Show `nodes` as under way, then call them; give whether some needed no call."""
         held = None if stepper is FREE else self.recorder.held()
-        calls = self._show(nodes)
-        try:
-            if held is not None and stepper.dwell and calls:
+        calls = self._chronicle.show(nodes)
+        cancelled: asyncio.CancelledError | None = None
+        if held is not None and stepper.dwell and calls:
+            try:
                 with held:
                     await self._unless_turned(asyncio.sleep(stepper.dwell))
-        finally:
-            # Shown as running, so they must be carried through, whatever came meanwhile.
+            except asyncio.CancelledError as error:
+                cancelled = error
+                self.cancel()
+        if direction == "forward" and self._turning():
+            self._chronicle.withdraw(calls)
+        else:
             self.inflight.begin(calls, direction)
+        if cancelled is not None:
+            raise cancelled
         return len(calls) < len(nodes)
 
     async def _unless_turned(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T] | None:
-        """Await what the stepper wants, while what runs is heard; None once a cancel or an abort has come."""
+        """Await what the stepper wants, while what runs is heard; None once the run is to turn back."""
         task = asyncio.ensure_future(work)
-        task.add_done_callback(lambda _: self._bell.ring())
+        task.add_done_callback(self._thought)
         try:
-            while not (task.done() or self.closing or self.cancelled):
+            while not (task.done() or self._turning() or self.cancelled):
                 await self._bell.wait()
-                self._record_ended()
-        finally:
-            if not task.done():
+                self._chronicle.record_ended(self._turning())
+        except BaseException:
+            if not task.get_loop().is_closed():
                 task.cancel()
-                await asyncio.wait({task})
-        return None if self.closing or self.cancelled else task
+            raise
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task})
+        return None if self._turning() or self.cancelled else task
 
-    def _show(self, nodes: tuple[int, ...]) -> Sequence[int]:
-        """Record that `nodes` are under way; settle those that need no call, and give the others."""
-        machine, record = self.machine, self.recorder.record
-        if machine.run_state is RunState.READY:
-            record(None, RunState.RUNNING)
-        if machine.run_state is RunState.RUNNING:
-            for node in nodes:
-                record(node, NodeState.RUNNING)
-            return nodes
-        calls = []
-        for node in nodes:
-            undo = machine.undo[node]
-            if undo is Undo.CALL:
-                calls.append(node)
-                record(node, NodeState.ROLLING_BACK)
-            elif undo is Undo.NOTHING:
-                record(node, NodeState.ROLLED_BACK, "no effect")
-            else:
-                record(node, NodeState.KEPT, "no rollback")
-        return calls
+    def _thought(self, task: asyncio.Task[Any]) -> None:
+        if not task.cancelled():
+            task.exception()  # heard here too, if nobody asks it any more
+        self._bell.ring()
 
-    def _record_ended(self) -> None:
-        """Record what has come in. An outcome is let go only then, so that none is ever lost."""
-        machine, inflight = self.machine, self.inflight
-        while inflight.ended:
-            node, outcome = inflight.ended[0]
-            if machine.states[node] is NodeState.RUNNING:
-                self.recorder.record(node, *self.outcomes.forward(node, outcome))
-            elif machine.states[node] is NodeState.ROLLING_BACK:
-                state, reason = self.outcomes.back(node, outcome)
-                self.recorder.record(node, state, reason)
-                if state is NodeState.ROLLBACK_FAILED and self.on_failure == "pause":
-                    self._undo_failed = True  # until somebody goes on
-            inflight.take(node)
+    def _undo_failed(self) -> bool:
+        """Whether a rollback has failed, and nobody has gone on since."""
+        if self.cancelled or self.on_failure != "pause":
+            return False
+        return self._chronicle.undo_failed and self.machine.run_state is RunState.ROLLING_BACK
 
-    def _call_again(self, nodes: Sequence[int]) -> None:
-        """Call what failed once more: the actions, or going back the rollbacks."""
-        if not nodes:
-            return
-        record = self.recorder.record
-        forward = self.machine.run_state is RunState.RUNNING
-        if self.machine.run_state is RunState.ROLLBACK_INCOMPLETE:
-            record(None, RunState.ROLLING_BACK, "tried again")
-        direction: Direction = "forward" if forward else "back"
-        for node in nodes:
-            record(node, NodeState.RUNNING if forward else NodeState.ROLLING_BACK, "tried again")
-            self.outcomes.forget(node, direction)
-        self.inflight.begin(nodes, direction)
-
-    def _mend(self) -> None:
-        """Call what was shown as under way and not called yet, because the engine was struck in between."""
-        machine, inflight = self.machine, self.inflight
-        self._record_ended()
-        if machine.running == len(inflight.tasks):
-            return
-        for node, state in enumerate(machine.states):
-            if node in inflight.tasks:
-                continue
-            if state is NodeState.ROLLING_BACK:
-                inflight.begin([node], "back")
-            elif state is NodeState.RUNNING and not (machine.failures or self.closing):
-                inflight.begin([node], "forward")
-            elif state is NodeState.RUNNING:
-                outcome = never_called("the run turned back before it was called")
-                self.recorder.record(node, *self.outcomes.forward(node, outcome))
+    def _turning(self) -> bool:
+        """Whether the run is about to turn back, so that nothing more is called forward."""
+        machine = self.machine
+        failed = machine.failures and machine.run_state is RunState.RUNNING
+        return bool(self.closing or (failed and self.on_failure == "rollback"))
 
     async def _drain(self) -> None:
         while self.inflight.running:

@@ -115,13 +115,15 @@ class InFlight:
 
     def _done(self, node: int, direction: Direction, task: asyncio.Task[Outcome]) -> None:
         self._strays.discard(task)
+        unheard = self.tasks.get(node) is task
         if not task.cancelled():
-            task.exception()  # none: outcomes are values
-        elif self.tasks.get(node) is task:  # before its first step, so that nothing of it has run
-            if direction == "back":
-                self.begin([node], direction)  # a rollback is shielded
-            else:
-                self._enter(node, never_called())
+            error = task.exception()
+            if unheard:  # outcomes are values: this is an interrupt that struck the engine, or a bug
+                self._enter(node, Outcome(None, error, None, None))
+        elif unheard and direction == "back":  # before its first step, so that nothing of it has run
+            self.begin([node], direction)  # a rollback is shielded
+        elif unheard:
+            self._enter(node, never_called())
 
     def take(self, node: int) -> None:
         """Forget the call whose outcome came in first, once that is recorded."""
@@ -133,9 +135,9 @@ class InFlight:
 
     def cancel(self, patience: float) -> None:
         """Stop the actions that can be stopped; a thread is waited for, up to `patience` seconds."""
-        self.cancelled = True
+        self.cancelled = self._performer.cancelled = True
         for node, task in self.tasks.items():
-            if task is None or node in self._back:
+            if task is None or node in self._back or task.get_loop().is_closed():
                 continue
             thread = self._outcomes.in_thread.get(node)
             if thread is None or thread.cancel():  # one that runs cannot be stopped, only waited for

@@ -19,7 +19,7 @@ __all__ = ["Outcome", "Outcomes", "lost", "never_called"]
 class Outcome(NamedTuple):
     """How one call ended: its value, or its error and the fault that was planted for it; and its seconds.
 
-    `lost` says why it is not known how it ended.
+    `lost` says why it is not known how it ended; `called` whether it was called at all.
     """
 
     value: Any
@@ -27,6 +27,7 @@ class Outcome(NamedTuple):
     planted: Fault | None
     seconds: float | None
     lost: str = ""
+    called: bool = True
 
     @property
     def reason(self) -> str:
@@ -37,12 +38,12 @@ class Outcome(NamedTuple):
 
 def lost(why: str) -> Outcome:
     """Give the outcome of a call that nobody will hear of any more."""
-    return Outcome(None, None, None, None, why)
+    return Outcome(None, None, None, None, lost=why)
 
 
 def never_called(why: str = "cancelled before it was called") -> Outcome:
     """Give the outcome of an action that was shown as running, and then not called."""
-    return Outcome(None, asyncio.CancelledError(why), None, 0.0)
+    return Outcome(None, asyncio.CancelledError(why), None, None, called=False)
 
 
 class Outcomes:
@@ -57,7 +58,7 @@ class Outcomes:
     in_thread
         The calls that went to a thread and have not been heard of since.
     strays
-        The tasks of actions that were given up, and may still run.
+        The tasks, or the calls in a thread, of actions that were given up and may still run.
     overdue
         The rollbacks that outlived their deadline, with its seconds.
     lost
@@ -80,7 +81,7 @@ class Outcomes:
         self.rollback_errors: dict[int, RollbackError] = {}
         self.rollback_durations: dict[int, float] = {}
         self.in_thread: dict[int, concurrent.futures.Future[Any]] = {}
-        self.strays: dict[int, asyncio.Task[Outcome]] = {}
+        self.strays: dict[int, asyncio.Task[Outcome] | concurrent.futures.Future[Any]] = {}
         self.overdue: dict[int, float] = {}
         self.lost: set[int] = set()
         self.skipped: dict[int, Exception | None] = {}
@@ -93,6 +94,9 @@ class Outcomes:
             self.durations[node] = outcome.seconds
         if outcome.lost:
             self.lost.add(node)
+            self.errors[node] = self._carried(
+                node, ActionInterrupted(f"{self._plan.names[node]!r}: {outcome.lost}")
+            )
             return NodeState.UNKNOWN, outcome.lost
         error = outcome.error
         if error is None:
@@ -101,6 +105,7 @@ class Outcomes:
         self.errors[node] = self._carried(node, error)
         if isinstance(error, asyncio.CancelledError) and node in self.in_thread:
             self.lost.add(node)
+            self.strays[node] = self.in_thread.pop(node)  # its rollback waits for it
             return NodeState.UNKNOWN, "its thread still runs"
         return NodeState.FAILED, outcome.reason
 
@@ -114,7 +119,7 @@ class Outcomes:
             return NodeState.ROLLED_BACK, ""
         if node in self.overdue and isinstance(error, asyncio.CancelledError):
             error = TimeoutError(f"it did not end within {self.overdue[node]:g} s{self._still(node)}")
-        self._heed(error)
+        self.heed(error)
         add_note_once(error, f"in the rollback of {self._place(node, 'back')}")
         name, batch = self._plan.names[node], self._plan.batch_of[node] + 1
         self.rollback_errors[node] = RollbackError(name, batch, error)
@@ -162,13 +167,14 @@ class Outcomes:
         """Keep the first error of `failures` as what made the run turn back."""
         self.cause = next((self.errors[node] for node in failures if node in self.errors), None)
 
-    def _heed(self, error: BaseException) -> None:
+    def heed(self, error: BaseException) -> None:
+        """Keep what is to end the process, to be raised again after the rollback."""
         if isinstance(error, KeyboardInterrupt | SystemExit):
             self.fatal = error if self.fatal is None else self.fatal
 
     def _carried(self, node: int, error: BaseException) -> Exception:
         """Give the error in a form that an ExceptionGroup holds, with a note that says where it was."""
-        self._heed(error)
+        self.heed(error)
         if not isinstance(error, Exception):
             carrier = ActionInterrupted(f"{self._plan.names[node]!r} ended with {describe(error)}")
             carrier.__cause__ = error

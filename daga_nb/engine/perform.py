@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
@@ -29,7 +30,6 @@ class Performer:
         *,
         run_id: str,
         input: Any,
-        max_threads: int | None,
     ) -> None:
         self.machine = machine
         self.plan = machine.plan
@@ -38,7 +38,8 @@ class Performer:
         self.run_id = run_id
         self.input = input
         self.outcomes = outcomes
-        self.threads = Threads(max_threads)
+        self.threads = Threads()
+        self.cancelled = False
 
     async def do(self, node: int) -> Outcome:
         """Call an action."""
@@ -83,18 +84,20 @@ class Performer:
 
     async def _outlived(self, node: int) -> None:
         """Wait for an action that was given up: it could overtake its own rollback."""
-        thread = self.outcomes.in_thread.get(node)
-        if thread is not None:
-            value, error = await asyncio.shield(asyncio.wrap_future(thread))
-            del self.outcomes.in_thread[node]
-            if error is None:
-                self.outcomes.results[node] = value
         stray = self.outcomes.strays.get(node)
-        if stray is not None:
-            late = await asyncio.shield(stray)
-            del self.outcomes.strays[node]
-            if late.error is None:
-                self.outcomes.results[node] = late.value
+        if stray is None:
+            return
+        if isinstance(stray, concurrent.futures.Future):
+            value, error = await asyncio.shield(asyncio.wrap_future(stray))
+        else:
+            value, error, *_ = await asyncio.shield(stray)
+        del self.outcomes.strays[node]
+        if error is not None:
+            self.outcomes.heed(error)
+        elif inspect.iscoroutine(value):
+            value.close()  # what a plain function has only prepared was never done
+        else:
+            self.outcomes.results[node] = value
 
     async def _call(
         self, node: int, call: Target, inputs: list[Any], outcome: str | None = None
@@ -106,6 +109,9 @@ class Performer:
         else:
             value, error = called(call.function, args, named)
         if error is None and inspect.isawaitable(value):
+            if self.cancelled and outcome is None and inspect.iscoroutine(value):
+                value.close()
+                raise asyncio.CancelledError("the run was cancelled")
             return await value, None
         return value, error
 

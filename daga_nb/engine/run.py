@@ -143,6 +143,8 @@ class FlowRun(RunDecisions):
             try:
                 await self.drive(FREE)
             except asyncio.CancelledError as error:
+                if driver.outcomes.fatal is not None:
+                    raise driver.outcomes.fatal from error
                 self._note_rollback(error)
                 raise
             if driver.undecided():

@@ -80,7 +80,7 @@ class Seat:
         RunBusy
             If one does, or somebody on another event loop than that which drives.
         """
-        if inside:
+        if inside and self.taken:
             raise RunBusy(
                 "an action cannot wait for its own run: it would wait for itself. "
                 "To have the run rolled back, raise an error"

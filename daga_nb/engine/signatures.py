@@ -44,20 +44,29 @@ def parameters_of(function: Callable[..., Any]) -> tuple[Parameter | None, list[
     return first, [one for one in parameters if one is not first and one.kind not in _THE_REST]
 
 
-def _parameters(function: Any) -> list[Parameter]:
+def _parameters(function: Any, count: int = 0, names: frozenset[str] = frozenset()) -> list[Parameter]:
+    """Give what is left to hand over when `count` arguments, and those called `names`, are bound."""
     if isinstance(function, functools.partial):
-        return _bound(_parameters(function.func), len(function.args), set(function.keywords))
+        return _parameters(function.func, count + len(function.args), names | set(function.keywords))
     if inspect.ismethod(function):
-        return _bound(_parameters(function.__func__), 1, set())
-    own = list(inspect.signature(function, follow_wrapped=False).parameters.values())
+        return _parameters(function.__func__, count + 1, names)
     inner = getattr(function, "__wrapped__", None)
-    if not callable(inner) or not any(one.kind in _THE_REST for one in own):
+    try:
+        whole = list(inspect.signature(function, follow_wrapped=False).parameters.values())
+    except (ValueError, TypeError):
+        if not callable(inner):
+            raise
+        return _parameters(inner, count, names)  # written in C, as functools.cache is: it passes all on
+    own = _bound(whole, count, names)
+    kinds = {one.kind for one in whole}
+    if not callable(inner) or kinds.isdisjoint(_THE_REST):
         return own
-    return _seen_through(own, _parameters(inner))
+    if Parameter.VAR_POSITIONAL in kinds:  # also what is bound is passed on, such as self
+        return _seen_through(own, _parameters(inner, count, names), kinds)
+    return own + _by_name(_parameters(inner, 0, names), own, kinds.isdisjoint(_POSITIONAL))
 
 
-def _bound(parameters: list[Parameter], count: int, names: set[str]) -> list[Parameter]:
-    """Give what is left to hand over when `count` arguments and those called `names` are bound."""
+def _bound(parameters: list[Parameter], count: int, names: frozenset[str]) -> list[Parameter]:
     left: list[Parameter] = []
     by_name_only = False
     for one in parameters:
@@ -75,23 +84,32 @@ def _bound(parameters: list[Parameter], count: int, names: set[str]) -> list[Par
     return left
 
 
-def _seen_through(own: list[Parameter], inner: list[Parameter]) -> list[Parameter]:
-    """Give what can be handed to a wrapper that takes `own`, around a function that takes `inner`."""
-    kinds = {one.kind for one in own}
+def _seen_through(own: list[Parameter], inner: list[Parameter], kinds: set[Any]) -> list[Parameter]:
+    """Give what can be handed to a wrapper that takes `own` and ``*args``, around a function of `inner`."""
     named = [one for one in own if one.kind not in _THE_REST]
-    has_first = any(one.kind in _POSITIONAL for one in named)
+    by_name = Parameter.VAR_KEYWORD in kinds
+    if any(one.kind in _POSITIONAL for one in named):
+        return named + (_by_name(inner, named, False) if by_name else [])
     first = next((one for one in inner if one.kind in _FIRST), None)
-    taken = {one.name for one in named}
-    others = [
-        one for one in inner if one is not first and one.kind not in _THE_REST and one.name not in taken
-    ]
-    if has_first:
-        # The wrapper makes something of the first argument itself, and may fill in others.
-        passed = [one.replace(kind=Parameter.KEYWORD_ONLY, default=None) for one in others]
-        return named + (passed if Parameter.VAR_KEYWORD in kinds else [])
-    if Parameter.VAR_POSITIONAL not in kinds:
-        all_named = others if first is None or first.kind is Parameter.VAR_POSITIONAL else [first, *others]
-        return named + [one.replace(kind=Parameter.KEYWORD_ONLY) for one in all_named]
-    if Parameter.VAR_KEYWORD not in kinds:
+    others = _others(inner, named)
+    if not by_name:
         others = [one.replace(kind=Parameter.POSITIONAL_ONLY) for one in others]
     return ([first] if first else []) + named + others
+
+
+def _by_name(inner: list[Parameter], own: list[Parameter], all_of_it: bool) -> list[Parameter]:
+    """Give what a wrapper with ``**kwargs`` passes on by name.
+
+    One that takes no argument by position passes `all_of_it` on so. Another makes something of the first
+    itself, and may fill in more: nothing of the rest is missing for sure.
+    """
+    if all_of_it:
+        some = [one for one in inner if one.kind not in _THE_REST]
+        return [one.replace(kind=Parameter.KEYWORD_ONLY) for one in some]
+    return [one.replace(kind=Parameter.KEYWORD_ONLY, default=None) for one in _others(inner, own)]
+
+
+def _others(inner: list[Parameter], own: list[Parameter]) -> list[Parameter]:
+    first = next((one for one in inner if one.kind in _FIRST), None)
+    taken = {one.name for one in own}
+    return [one for one in inner if one is not first and one.kind not in _THE_REST and one.name not in taken]

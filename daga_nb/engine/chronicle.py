@@ -1,0 +1,113 @@
+"""What is written down of the calls of a run: shown before they begin, recorded once they have ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from daga_nb.core.machine import Machine
+from daga_nb.core.moves import Direction, Undo
+from daga_nb.core.states import NodeState, RunState
+from daga_nb.engine.inflight import InFlight
+from daga_nb.engine.outcomes import Outcomes
+from daga_nb.engine.recorder import Recorder
+
+__all__ = ["Chronicle"]
+
+_TOO_LATE = "the run turned back before it was called"
+
+
+class Chronicle:
+    """Writes down what becomes of the calls of one run.
+
+    The order is kept: shown as under way, called, ended, recorded, let go. A run that is struck between two
+    of these, or that cannot write its story for a while, goes on from there.
+
+    Attributes
+    ----------
+    undo_failed
+        Whether a rollback has failed since somebody last went on.
+    """
+
+    def __init__(self, machine: Machine, recorder: Recorder, outcomes: Outcomes, inflight: InFlight) -> None:
+        self.undo_failed = False
+        self._machine = machine
+        self._record = recorder.record
+        self._outcomes = outcomes
+        self._inflight = inflight
+
+    def show(self, nodes: Sequence[int]) -> Sequence[int]:
+        """Record that `nodes` are under way; settle those that need no call, and give the others."""
+        machine, record = self._machine, self._record
+        if machine.run_state is RunState.READY:
+            record(None, RunState.RUNNING)
+        if machine.run_state is RunState.RUNNING:
+            for node in nodes:
+                record(node, NodeState.RUNNING)
+            return nodes
+        calls = []
+        for node in nodes:
+            undo = machine.undo[node]
+            if undo is Undo.CALL:
+                calls.append(node)
+                record(node, NodeState.ROLLING_BACK)
+            elif undo is Undo.NOTHING:
+                record(node, NodeState.ROLLED_BACK, "no effect")
+            else:
+                record(node, NodeState.KEPT, "no rollback")
+        return calls
+
+    def withdraw(self, nodes: Sequence[int]) -> None:
+        """Record that `nodes` were shown and are not called after all: there is nothing to undo."""
+        for node in nodes:
+            if self._machine.attempts(node, "forward") == 1:
+                self._record(node, NodeState.ABANDONED, _TOO_LATE)
+            else:  # an earlier attempt may have half happened
+                self._record(node, NodeState.FAILED, _TOO_LATE)
+
+    def record_ended(self, turning: bool) -> None:
+        """Record what has come in; `turning` if the run is about to turn back.
+
+        An outcome is let go only then, so that none is ever lost.
+        """
+        machine, inflight = self._machine, self._inflight
+        while inflight.ended:
+            node, outcome = inflight.ended[0]
+            state = machine.states[node]
+            if state is NodeState.RUNNING and turning and not outcome.called:
+                self.withdraw([node])
+            elif state is NodeState.RUNNING:
+                self._record(node, *self._outcomes.forward(node, outcome))
+            elif state is NodeState.ROLLING_BACK:
+                ended, reason = self._outcomes.back(node, outcome)
+                self._record(node, ended, reason)
+                self.undo_failed = self.undo_failed or ended is NodeState.ROLLBACK_FAILED
+            inflight.take(node)
+
+    def repeat(self, nodes: Sequence[int]) -> None:
+        """Call what failed once more: the actions, or going back the rollbacks."""
+        if not nodes:
+            return
+        forward = self._machine.run_state is RunState.RUNNING
+        if self._machine.run_state is RunState.ROLLBACK_INCOMPLETE:
+            self._record(None, RunState.ROLLING_BACK, "tried again")
+        direction: Direction = "forward" if forward else "back"
+        for node in nodes:
+            self._record(node, NodeState.RUNNING if forward else NodeState.ROLLING_BACK, "tried again")
+            self._outcomes.forget(node, direction)
+        self._inflight.begin(nodes, direction)
+
+    def mend(self, turning: bool) -> None:
+        """Call what was shown as under way and not called yet, because the engine was struck in between."""
+        machine, inflight = self._machine, self._inflight
+        self.record_ended(turning)
+        if machine.running == len(inflight.tasks):
+            return
+        for node, state in enumerate(machine.states):
+            if node in inflight.tasks:
+                continue
+            if state is NodeState.ROLLING_BACK:
+                inflight.begin([node], "back")
+            elif state is NodeState.RUNNING and turning:
+                self.withdraw([node])
+            elif state is NodeState.RUNNING:
+                inflight.begin([node], "forward")
