@@ -759,10 +759,13 @@ def test_what_there_is_no_thread_for_is_never_called_not_even_later(done, monkey
 
 
 def test_threads_that_do_not_end_keep_no_rollback_from_being_called(done):
-    release = threading.Event()
-    hangs = [
-        DagaAction(lambda results: release.wait(), name=f"h{n}", rollback_timeout=0.01) for n in range(70)
-    ]
+    release, everybody = threading.Event(), threading.Barrier(71)
+
+    def hang(results):
+        everybody.wait()
+        release.wait()
+
+    hangs = [DagaAction(hang, name=f"h{number}", rollback_timeout=0.01) for number in range(70)]
     for one in hangs:
         one.on_rollback(lambda results: None)
     first = DagaAction(lambda results: done.append("do first"), name="first")
