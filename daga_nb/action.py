@@ -8,7 +8,7 @@ from collections.abc import Callable
 from logging import Logger, getLogger
 from typing import Any, ClassVar, Generic, TypeVar, final
 
-from daga_nb.engine.calls import ActionCall, display_name, rollback_target, target
+from daga_nb.engine.calls import display_name, rollback_target, target
 from daga_nb.errors import FlowDefinitionError
 from daga_nb.meta import DagaMeta
 
@@ -17,10 +17,6 @@ __all__ = ["DagaAction", "EmptyAction"]
 I = TypeVar("I")  # noqa: E741 (py-daga's names)
 O = TypeVar("O")  # noqa: E741
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-# A century: longer, and no clock could wait for it.
-_LONGEST = 3.2e9
 
 
 class DagaAction(Generic[I, O], metaclass=DagaMeta):
@@ -232,70 +228,6 @@ def action_in(node: Any) -> DagaAction[Any, Any] | None:
     while isinstance(node, functools.partial):
         node = node.func
     return node if isinstance(node, DagaAction) else None
-
-
-def call_of(node: Any) -> ActionCall:
-    """Look at one node of the graph: how it is called, and how it is undone."""
-    action = action_in(node)
-    if action is None:
-        return ActionCall(target(node))
-    name, timeout = display_name(node), action.rollback_timeout
-    check_seconds(f"{name}: rollback_timeout", timeout)
-    called = target(registered_function(node), in_thread=action.in_thread, what=name)
-    registered = rollback_of(action)
-    if registered is None:
-        return ActionCall(called, None, action.no_effect, timeout)
-    if action.no_effect:
-        raise FlowDefinitionError(f"{name} says no_effect=True and has a rollback: one of the two is wrong.")
-    undoing = action_in(registered)
-    undo = rollback_target(
-        registered_function(registered),
-        in_thread=(undoing or action).in_thread,
-        what=f"the rollback of {name}",
-    )
-    return ActionCall(called, undo, False, timeout)
-
-
-def replaced(call: ActionCall, function: Any, rollback: Any, name: str) -> ActionCall:
-    """Give `call` with another action, another rollback, or both.
-
-    Raises
-    ------
-    FlowDefinitionError
-        If they cannot be called as an action and a rollback are.
-    """
-    if function is not None:
-        if not callable(function):
-            raise FlowDefinitionError(f"{function!r} cannot stand for {name}: it cannot be called")
-        new = call_of(function)
-        if action_in(function) is None:
-            new = call._replace(action=new.action)
-        call = new if new.rollback is not None or new.no_effect else new._replace(rollback=call.rollback)
-    if rollback is not None:
-        if not callable(rollback):
-            raise FlowDefinitionError(f"{rollback!r} cannot undo {name}: it cannot be called")
-        undoing = action_in(rollback)
-        threaded = call.action.in_thread if undoing is None else undoing.in_thread
-        undo = rollback_target(
-            registered_function(rollback), in_thread=threaded, what=f"the rollback of {name}"
-        )
-        call = call._replace(rollback=undo, no_effect=False)
-    return call
-
-
-def check_seconds(what: str, value: Any) -> None:
-    """Refuse what is no number of seconds; None is.
-
-    Raises
-    ------
-    FlowDefinitionError
-        If it is none.
-    """
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if value is not None and not (number and 0 < value <= _LONGEST):
-        raise FlowDefinitionError(
-            f"{what}={value!r}: it is a number of seconds above 0, at most {_LONGEST:g}"
-        )
 
 
 class EmptyAction(DagaAction[I, O]):

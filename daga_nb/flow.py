@@ -9,7 +9,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 import networkx as nx
 
-from daga_nb.action import EmptyAction, action_in, call_of, check_seconds, rollback_of
+from daga_nb.action import EmptyAction, action_in, rollback_of
 from daga_nb.core.moves import Policy
 from daga_nb.core.plan import Plan
 from daga_nb.engine.admission import OnFailure
@@ -19,6 +19,7 @@ from daga_nb.engine.run import FlowRun
 from daga_nb.engine.sync import run_to_end
 from daga_nb.errors import FlowDefinitionError
 from daga_nb.meta import DagaMeta
+from daga_nb.nodes import call_of, check_seconds
 from daga_nb.utils import Batch, DagaFlowUtils
 
 __all__ = ["DagaFlow"]
@@ -224,12 +225,7 @@ class DagaFlow(Generic[I, O]):
 
 
 def _check_options(max_parallel: Any, schedule: Any, on_rollback_error: Any, rollback_timeout: Any) -> None:
-    def is_number(value: Any) -> bool:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-
-    if max_parallel is not None and not (
-        isinstance(max_parallel, int) and is_number(max_parallel) and max_parallel >= 1
-    ):
+    if max_parallel is not None and (type(max_parallel) is not int or max_parallel < 1):
         raise FlowDefinitionError(
             f"max_parallel={max_parallel!r}: it is a whole number from 1, or None for no bound"
         )

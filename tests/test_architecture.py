@@ -22,11 +22,12 @@ ARROWS = {
     "engine": {"core", "errors"},
     "meta": set(),
     "action": {"engine", "meta", "errors"},
+    "nodes": {"action", "engine", "errors"},
     "utils": {"action"},
-    "flow": {"action", "core", "engine", "errors", "meta", "utils"},
+    "flow": {"action", "core", "engine", "errors", "meta", "nodes", "utils"},
     "debug": {"core", "engine", "errors"},
     "render": {"core", "errors"},
-    "interop": {"action", "core", "engine", "errors", "flow"},
+    "interop": {"action", "core", "engine", "errors", "flow", "nodes"},
     "widgets": {"action", "core", "debug", "engine", "errors", "flow", "render"},
     "__init__": {"action", "engine", "errors", "flow"},
 }
@@ -35,7 +36,7 @@ ARROWS = {
 UPWARD = {
     ("__init__.py", "__getattr__", "widgets"),
     ("engine/decisions.py", "break_at", "debug"),
-    ("engine/decisions.py", "replace", "action"),
+    ("engine/decisions.py", "replace", "nodes"),
     ("engine/look.py", "picture", "render"),
     ("engine/look.py", "timeline", "render"),
     ("engine/run.py", "fork", "debug"),

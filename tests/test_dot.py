@@ -13,6 +13,7 @@ from itertools import pairwise
 import graphviz
 import networkx as nx
 import pytest
+from curves import hidden
 
 from daga_nb.core.plan import Plan
 from daga_nb.errors import LayoutWarning
@@ -57,10 +58,31 @@ def wide(count: int) -> Plan:
     return plan_of([edge for k in range(count - 2) for edge in (("first", f"w{k}"), (f"w{k}", "last"))])
 
 
+def at_random(size: int, seed: int) -> list[tuple[str, str]]:
+    rng = random.Random(seed)
+    return [
+        (f"r{rng.randrange(head)}", f"r{head}")
+        for head in range(1, size)
+        for _ in range(rng.choice([1, 1, 3]))
+    ]
+
+
 PLANS = {
     "one": Plan.compile(nx.empty_graph(1, nx.DiGraph), str),
     "chain": plan_of([(f"c{k}", f"c{k + 1}") for k in range(4)]),
     "jump": plan_of([("a", "b"), ("b", "c"), ("c", "d"), ("a", "d"), ("a", "c")]),
+    "past a grid": plan_of(
+        [
+            *(("source", f"w{number}") for number in range(36)),
+            *((f"w{number}", "middle") for number in range(36)),
+            ("middle", "sink"),
+            ("source", "sink"),
+        ]
+    ),
+    "past many": plan_of(
+        [*pairwise(f"c{k}" for k in range(40)), *(("c0", f"c{k}") for k in range(3, 40, 5))]
+    ),
+    "at random": plan_of(at_random(60, 3)),
     "apart": plan_of([("a", "b"), ("x", "y"), ("y", "z")]),
     "layered 60": layered(6, 10),
     "wide 200": wide(200),
@@ -115,6 +137,8 @@ def check(plan: Plan, found: Layout) -> None:
             assert edge.points[0][0] == pytest.approx(tail.x + tail.width, abs=close)
             assert edge.points[-1][0] == pytest.approx(head.x, abs=close)
         assert all(0 <= x <= found.width and 0 <= y <= found.height for x, y in edge.points)
+    if len(plan) <= 200:
+        assert hidden(found) == [], "an edge that runs behind a box shows edges that there are not"
     first, start = found.bands[0], found.root
     assert (start.y + start.height < first.y) if across else (start.x + start.width < first.x)
 

@@ -566,5 +566,6 @@ def test_the_signature_of_the_front_door():
     ]
     for method in (DagaFlow.run, DagaFlow.run_sync, DagaFlow.start):
         parameters = inspect.signature(method).parameters
-        assert list(parameters) == ["self", "input", "faults"]
+        more = ["on_failure"] if method is DagaFlow.start else []
+        assert list(parameters) == ["self", "input", "faults", *more]
         assert parameters["input"].default is None

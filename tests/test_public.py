@@ -71,6 +71,21 @@ def test_the_package_says_that_it_is_typed():
 
 
 RUN = {
+    "break_at",
+    "breakpoints",
+    "calls",
+    "clear_breaks",
+    "fork",
+    "go",
+    "on_failure",
+    "release",
+    "released",
+    "replace",
+    "retry",
+    "skip",
+    "stopped_at",
+    "undecided",
+    "until",
     "batches",
     "busy",
     "cancel",
@@ -113,12 +128,13 @@ def test_what_a_run_offers():
 
 def test_only_what_blocks_is_async():
     waits = {name for name in RUN if inspect.iscoroutinefunction(getattr(daga_nb.FlowRun, name))}
-    assert waits == {"cancel", "drive", "finish", "rollback", "step", "step_action"}
+    assert waits == {"cancel", "drive", "finish", "go", "retry", "rollback", "step", "step_action", "until"}
     offers = {name for name in dir(daga_nb.DagaFlow) if not name.startswith("_")}
     assert {name for name in offers if inspect.iscoroutinefunction(getattr(daga_nb.DagaFlow, name))} == {
-        "run"
+        "run",
+        "try_action",
     }
-    assert offers == {"action_matrix", "calls", "dag", "run", "run_sync", "start"}
+    assert offers == {"action_matrix", "calls", "dag", "run", "run_sync", "start", "try_action"}
 
 
 @pytest.mark.parametrize("thing", [daga_nb.FlowRun, daga_nb.DagaFlow, daga_nb.DagaAction, daga_nb.Fault])

@@ -177,7 +177,7 @@ class RunDecisions(RunLook):
         node = find_node(self.plan, name)
         if driver.machine.states[node] in (NodeState.RUNNING, NodeState.ROLLING_BACK):
             raise StepError(f"{name!r} is {driver.machine.states[node].word}: let it end first")
-        from daga_nb.action import replaced
+        from daga_nb.nodes import replaced
 
         call = replaced(driver.performer.calls[node], function, rollback, name)
         machine = driver.machine

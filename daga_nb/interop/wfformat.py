@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import math
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from daga_nb.engine.calls import Context
 from daga_nb.errors import CycleError, FlowDefinitionError, FormatError
 from daga_nb.flow import DagaFlow
 from daga_nb.interop.wfreader import SCHEMA, Unreadable, read_tasks, short, to_number
+from daga_nb.nodes import LONGEST
 
 if TYPE_CHECKING:
     from daga_nb.engine.run import FlowRun
@@ -152,7 +152,7 @@ def load(
             graph.add_edges_from((made[parent], made[task.id]) for parent in task.parents)
         settings = {
             "name": Path(shown).stem,
-            "rollback_timeout": min(30.0 + 2 * longest, sys.float_info.max),
+            "rollback_timeout": min(30.0 + 2 * longest, LONGEST),
             **options,
         }
         flow = WfFlow(graph, **settings)

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import warnings
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib.util import find_spec
 from typing import Any
@@ -19,6 +20,7 @@ import graphviz
 
 from daga_nb.core.plan import Plan
 from daga_nb.errors import LayoutWarning
+from daga_nb.render.lanes import Lanes
 from daga_nb.render.layout import (
     GAP_ACROSS,
     ROOT,
@@ -30,6 +32,7 @@ from daga_nb.render.layout import (
     Point,
     Sizes,
     assemble,
+    bow,
     edges_of,
     swing,
 )
@@ -45,6 +48,8 @@ EFFORT = 6000
 
 FARTHEST = 99_999
 """Graphviz writes five digits: farther out, its places are too rough."""
+
+_STEPS = 16  # for each Bezier of a curve that is looked at
 
 _PYGRAPHVIZ = """
 import sys, pygraphviz
@@ -160,6 +165,21 @@ def _ask(command: tuple[str, ...], source: str) -> str | None:
     return done.stdout.decode()
 
 
+def _touches(points: Sequence[Point], boxes: Sequence[tuple[Point, tuple[float, float]]]) -> bool:
+    """Whether a curve of Beziers comes into one of the boxes, each given as its centre and its size."""
+    for start in range(0, len(points) - 1, 3):
+        four = points[start : start + 4]
+        for step in range(_STEPS + 1):
+            t, s = step / _STEPS, 1 - step / _STEPS
+            weights = (s * s * s, 3 * s * s * t, 3 * s * t * t, t * t * t)
+            along = sum(weight * point[0] for weight, point in zip(weights, four, strict=True))
+            across = sum(weight * point[1] for weight, point in zip(weights, four, strict=True))
+            for (x, y), (deep, broad) in boxes:
+                if abs(along - x) < deep / 2 and abs(across - y) < broad / 2:
+                    return True
+    return False
+
+
 def _read(plan: Plan, direction: Direction, text: str, engine: str) -> Layout:
     """Read Graphviz's JSON, whose y grows upwards."""
     data: dict[str, Any] = json.loads(text)
@@ -188,11 +208,18 @@ def _read(plan: Plan, direction: Direction, text: str, engine: str) -> Layout:
             raise ValueError("Graphviz drew an edge that is no Bezier curve")
         drawn[gvid[entry["tail"]], gvid[entry["head"]]] = points
     curves = []
+    lanes = Lanes.between(plan, sizes, centres)
     for tail, head in edges_of(plan):
         points = swing(sizes, centres, tail, head)
         if tail != ROOT and plan.batch_of[head] - plan.batch_of[tail] > 1:
-            # Only a curve that passes batches needs Graphviz, which leads it around the boxes in between.
-            low, high = points[0][0], points[-1][0]
-            points = [(min(max(along, low), high), across) for along, across in drawn[tail, head]]
+            # Only a curve that passes batches needs Graphviz, which leads it around the boxes in between;
+            # where it grazes one all the same, it takes the lanes.
+            low, high = points[0], points[-1]
+            points = [(min(max(along, low[0]), high[0]), across) for along, across in drawn[tail, head]]
+            between = plan.batches[plan.batch_of[tail] + 1 : plan.batch_of[head]]
+            boxes = [(centres[node], sizes.extent(node)) for batch in between for node in batch]
+            if _touches(points, boxes):
+                points = [low, *lanes.past(low, tail, head, centres[head])]
+                points += bow(points[-1], high, sizes.gap * 1.5)
         curves.append((tail, head, points))
     return assemble(plan, sizes, centres, curves, engine)

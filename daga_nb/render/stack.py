@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from daga_nb.core.plan import Plan
+from daga_nb.render.lanes import Lanes
 from daga_nb.render.layout import (
     GAP_ACROSS,
     GAP_LINES,
@@ -43,31 +44,39 @@ def stack(plan: Plan, sizes: Sizes, columns: Iterable[Sequence[int]], engine: st
 
 
 class _Stack:
-    """A batch that is a grid has lanes between its boxes: edges run there, and not behind the boxes."""
+    """Batches one after the other. No edge runs behind a box: it takes the lanes between them.
+
+    A batch that is a grid has lanes between its boxes, for edges of its own and for those that pass it. An
+    edge that passes many batches goes around them all.
+    """
 
     def __init__(self, plan: Plan, sizes: Sizes, columns: Iterable[Sequence[int]]) -> None:
         self.plan, self.sizes = plan, sizes
         self.centres: dict[int, Point] = {ROOT: (ROOT_SIZE / 2, 0.0)}
         self.lanes: dict[int, tuple[float, float, float]] = {}
         self.along = ROOT_SIZE + sizes.gap
+        spans, lanes = [], []
         for column in columns:
+            start = self.along
             lines = _lines(column, sizes)
-            if len(lines) == 1:
-                self._line(column)
-            else:
-                self._grid(lines)
+            lanes.append(self._line(column) if len(lines) == 1 else self._grid(lines))
+            spans.append((start, self.along))
             self.along += sizes.gap
+        self.way = Lanes(plan, sizes, spans, lanes)
 
-    def _line(self, column: Sequence[int]) -> None:
+    def _line(self, column: Sequence[int]) -> list[float]:
         deep = max(self.sizes.extent(node)[0] for node in column)
         broad = [self.sizes.extent(node)[1] for node in column]
         across = -(sum(broad) + GAP_ACROSS * (len(column) - 1)) / 2
+        lanes = [across - GAP_ACROSS / 2]
         for node, size in zip(column, broad, strict=True):
             self.centres[node] = (self.along + deep / 2, across + size / 2)
             across += size + GAP_ACROSS
+            lanes.append(across - GAP_ACROSS / 2)
         self.along += deep
+        return lanes
 
-    def _grid(self, lines: Sequence[Sequence[int]]) -> None:
+    def _grid(self, lines: Sequence[Sequence[int]]) -> list[float]:
         deep, broad = self.sizes.extent(lines[0][0])
         pitch = broad + GAP_ACROSS
         first = -(pitch * (len(lines[0]) - 1)) / 2
@@ -80,6 +89,7 @@ class _Stack:
                 self.lanes[node] = (start, end, across - pitch / 2)
             self.along += deep + GAP_LINES
         self.along = end
+        return [first + (place - 0.5) * pitch for place in range(len(lines[0]) + 1)]
 
     def _curve(self, tail: int, head: int) -> list[Point]:
         (out, from_), (into, to) = self.centres[tail], self.centres[head]
@@ -91,6 +101,7 @@ class _Stack:
         if end - out > GAP_LINES:
             points += bow(points[-1], (out + GAP_LINES - 3, lane), GAP_LINES)
             points += bow(points[-1], (end, lane), math.inf)
+        points += self.way.past(points[-1], tail, head, self.centres[head])
         start, _, lane = self.lanes.get(head, (into, into, to))
         if into - start > GAP_LINES:
             points += bow(points[-1], (start, lane), self.sizes.gap * 1.5)
