@@ -87,7 +87,8 @@ class DagaAction(Generic[I, O], metaclass=DagaMeta):
         if wrapped is None:
             if type(self).__call__ is DagaAction.__call__:
                 raise FlowDefinitionError(
-                    "There is nothing to call: wrap a function, DagaAction(function), or give the subclass "
+                    "There is nothing to call: wrap a function, DagaAction(function); with options, "
+                    "@DagaAction.options(no_effect=True) stands above one. Or give the subclass "
                     "an `async def __call__(self, predecessors_results)`"
                 )
             self.wrapped_func: Callable[..., Any] = self.__call__

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any, Generic, Literal, TypeVar
 
@@ -13,12 +12,12 @@ from daga_nb.action import EmptyAction, action_in, rollback_of
 from daga_nb.core.moves import Policy
 from daga_nb.core.plan import Plan
 from daga_nb.engine.admission import OnFailure
-from daga_nb.engine.calls import ActionCall, display_name
+from daga_nb.engine.calls import ActionCall
 from daga_nb.engine.faults import Fault
 from daga_nb.engine.run import FlowRun
 from daga_nb.engine.sync import run_to_end
 from daga_nb.errors import FlowDefinitionError
-from daga_nb.meta import DagaMeta
+from daga_nb.graphs import checked, name_of
 from daga_nb.nodes import call_of, check_seconds
 from daga_nb.utils import Batch, DagaFlowUtils
 
@@ -44,7 +43,7 @@ class DagaFlow(Generic[I, O]):
     name
         The name to show; the graph's own name if not given.
     max_parallel
-        How many actions may run at once; no bound if not given.
+        How many actions of one run may go at once; no bound if not given.
     schedule
         ``"batch"``: a batch starts when the one before it is through. ``"eager"``: an action starts as soon
         as its own predecessors are through. Same events, same rollback.
@@ -83,18 +82,20 @@ class DagaFlow(Generic[I, O]):
         rollback_timeout: float = 30.0,
     ) -> None:
         _check_options(max_parallel, schedule, on_rollback_error, rollback_timeout)
-        checked = _checked(graph)
-        self.plan = Plan.compile(checked, _name_of)
+        if name is not None and not isinstance(name, str):
+            raise FlowDefinitionError(f"name={name!r}: it is a text to show")
+        found = checked(graph)
+        self.plan = Plan.compile(found, name_of)
         self.policy = Policy(schedule, rollback_failed, on_rollback_error)
-        self.name: str = name or str(checked.graph.get("name") or "flow")
+        self.name: str = name or str(found.graph.get("name") or "flow")
         self.max_parallel = max_parallel
         self.rollback_timeout = rollback_timeout
         self._attributes = (
-            {**checked.graph, "name": self.name},
-            {node: dict(data) for node, data in checked.nodes.items() if data},
+            {**found.graph, "name": self.name},
+            {node: dict(data) for node, data in found.nodes.items() if data},
             {
                 (node, other): dict(data)
-                for node, after in checked.adjacency()
+                for node, after in found.adjacency()
                 for other, data in after.items()
                 if data
             },
@@ -236,63 +237,3 @@ def _check_options(max_parallel: Any, schedule: Any, on_rollback_error: Any, rol
     if rollback_timeout is None:
         raise FlowDefinitionError("rollback_timeout=None: every rollback has a deadline, in seconds")
     check_seconds("rollback_timeout", rollback_timeout)
-
-
-def _checked(graph: Any) -> nx.DiGraph[Any]:
-    """Give the graph as a `DiGraph`, once it is found to be one that can be run."""
-    if graph is None:
-        raise FlowDefinitionError(
-            "The graph is None. `DiGraph().add_edges_from(...)` returns None: make the graph first "
-            "(`graph = nx.DiGraph()`), add the edges, then DagaFlow(graph); or hand DagaFlow a list of edges."
-        )
-    if not isinstance(graph, nx.Graph):
-        graph = _from_edges(graph)
-    if graph.is_multigraph():
-        raise FlowDefinitionError(
-            "A multigraph cannot be run: between two actions there is one edge. Use nx.DiGraph."
-        )
-    if not graph.is_directed():
-        raise FlowDefinitionError(
-            "An undirected graph cannot be run: its edges do not say what comes first. Use nx.DiGraph."
-        )
-    if not len(graph):
-        raise FlowDefinitionError("The graph is empty: there is nothing to run. Add at least one action.")
-    for node in graph:
-        if isinstance(node, DagaMeta):
-            raise FlowDefinitionError(
-                f"{node.__name__} is a class of actions: put an instance in the graph, {node.__name__}()."
-            )
-        if not callable(node):
-            raise FlowDefinitionError(
-                f"The node {_short(node)} cannot be called. The nodes of a flow are functions, "
-                "functools.partials or DagaActions."
-            )
-    return graph
-
-
-def _from_edges(edges: Any) -> nx.DiGraph[Any]:
-    pairs = isinstance(edges, Iterable) and not isinstance(edges, str | bytes)
-    if not pairs or (isinstance(edges, Mapping) and not isinstance(edges, Set)):  # graph.edges is both
-        raise FlowDefinitionError(
-            f"A flow is made from a networkx.DiGraph or a list of edges, not from {_short(edges)}."
-        )
-    graph: nx.DiGraph[Any] = nx.DiGraph()
-    for edge in edges:
-        if not isinstance(edge, tuple | list) or len(edge) != 2:
-            raise FlowDefinitionError(f"{_short(edge)} is no edge: each is a pair, as in [(before, after)].")
-        try:
-            graph.add_edge(*edge)
-        except (TypeError, ValueError) as error:
-            raise FlowDefinitionError(
-                f"The edge {_short(edge)} has a node that cannot stand in a graph: {error}."
-            ) from None
-    return graph
-
-
-def _short(value: Any) -> str:
-    text = display_name(value) if inspect.isroutine(value) else repr(value)
-    return text if len(text) <= 80 else text[:79] + "…"
-
-
-def _name_of(node: Any) -> str:
-    return display_name(node) or "action"

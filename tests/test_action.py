@@ -357,3 +357,8 @@ def test_an_action_of_an_action_may_have_a_rollback_and_options_of_its_own(done)
     play(own.rollback([]))
     play(DagaAction(made).rollback([]))
     assert done == ["own", "first", "own", "first"]
+
+
+def test_options_written_the_natural_way_are_answered_with_the_right_one():
+    with pytest.raises(FlowDefinitionError, match=r"@DagaAction\.options\(no_effect=True\) stands above one"):
+        DagaAction(no_effect=True)

@@ -24,7 +24,8 @@ ARROWS = {
     "action": {"engine", "meta", "errors"},
     "nodes": {"action", "engine", "errors"},
     "utils": {"action"},
-    "flow": {"action", "core", "engine", "errors", "meta", "nodes", "utils"},
+    "graphs": {"engine", "errors", "meta"},
+    "flow": {"action", "core", "engine", "errors", "graphs", "nodes", "utils"},
     "debug": {"core", "engine", "errors"},
     "render": {"core", "errors"},
     "interop": {"action", "core", "engine", "errors", "flow", "nodes"},
@@ -49,7 +50,7 @@ UPWARD = {
 
 # What is not of the standard library, and where it may be imported at run time.
 OUTSIDE = {
-    "networkx": {"core/plan.py", "flow.py", "utils.py", "interop/wfformat.py"},
+    "networkx": {"core/plan.py", "flow.py", "graphs.py", "utils.py", "interop/wfformat.py"},
     "graphviz": {"render/dot.py"},
     "pygraphviz": {"render/dot.py"},
     "matplotlib": {

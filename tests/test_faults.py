@@ -180,14 +180,20 @@ def test_in_the_rollback_it_is_not_called_and_fails(done):
     ]
 
 
-def test_the_first_planted_at_a_place_strikes(done):
+def test_the_last_planted_at_a_place_stands_there_alone(done):
     run = flow_of(done, nodes="a").start()
     run.inject(Fault.raising(Boom("first"), at="a"))
     run.inject(Fault.raising(Boom("second"), at="a"))
     with pytest.raises(DagaFlowError) as failed:
         play(run.finish())
-    assert str(failed.value.exceptions[0]) == "first"
+    assert str(failed.value.exceptions[0]) == "second"
+    assert len(run.faults) == 1
     assert done == ["undo a"]
+
+
+def test_one_fault_where_a_list_is_meant_is_told_so(done):
+    with pytest.raises(FaultError, match=r"a list of faults is meant, \[Fault\.raising\(Boom, at='a'"):
+        flow_of(done).start(faults=Fault.raising(Boom, at="a"))
 
 
 @pytest.mark.parametrize("threaded", [True, False])

@@ -569,3 +569,29 @@ def test_the_signature_of_the_front_door():
         more = ["on_failure"] if method is DagaFlow.start else []
         assert list(parameters) == ["self", "input", "faults", *more]
         assert parameters["input"].default is None
+
+
+# ------------------------------------------------------------- the natural mistakes
+
+
+def test_a_function_that_was_called_is_told_so_without_a_warning():
+    async def later(results): ...
+
+    with pytest.raises(FlowDefinitionError, match="later was called already, .* put the function itself"):
+        DagaFlow([(one, later([]))])
+
+
+@pytest.mark.parametrize("wrong", [[one, two], one, [(one,)]])
+def test_how_to_make_a_flow_of_actions_without_edges_is_told(wrong):
+    with pytest.raises(FlowDefinitionError, match=r"graph\.add_node\(action\) for each"):
+        DagaFlow(wrong)
+
+
+def test_an_edge_is_shown_by_names():
+    with pytest.raises(FlowDefinitionError, match=r"The edge \(one, None\) has a node"):
+        DagaFlow([(one, None)])
+
+
+def test_a_name_is_a_text():
+    with pytest.raises(FlowDefinitionError, match="name=5: it is a text to show"):
+        DagaFlow([(one, two)], name=5)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 
 import pytest
-from helpers import Gate, flow_of, play, told, turns
+from helpers import Boom, Gate, flow_of, play, told, turns
 from widget_page import Page, failing, lab_of
 
-from daga_nb import DagaFlowError, lab
+from daga_nb import DagaFlowError, Fault, canvas, lab
 from daga_nb.core.states import NodeState, RunState
 from daga_nb.engine.faults import Fault as FaultClass
 from daga_nb.errors import RunBusy
@@ -464,3 +465,28 @@ def test_a_run_that_a_cell_finishes_raises_there_and_is_seen_in_the_lab(done):
         assert told(page.widget.run.events)[-1] == "run ROLLED_BACK"
 
     play(main())
+
+
+# ------------------------------------------------------------------------- mistakes
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"faults": [Fault.raising(Boom, at="bb")]}, "has no action 'bb'"),
+        ({"faults": [3]}, "3 is no Fault"),
+        ({"direction": "x"}, "direction='x'"),
+        ({"height": -5}, "height=-5"),
+        ({"height": "tall"}, "height='tall'"),
+        ({"speed": 7}, "speed"),
+    ],
+)
+def test_a_mistake_is_told_once_and_nothing_is_left_half_made(done, options, says):
+    """What could not be made is closed too, when it is thrown away: a second traceback would be its."""
+    with pytest.raises(ValueError, match=says):
+        lab(flow_of(done), **options)
+    gc.collect()
+    if "direction" in options or "height" in options:
+        with pytest.raises(ValueError, match=says):
+            canvas(flow_of(done).start(), **options)
+    gc.collect()

@@ -11,7 +11,7 @@ from widget_page import Page, failing, lab_of
 from daga_nb import DagaAction, DagaFlow, canvas, lab
 from daga_nb.errors import FlowDefinitionError
 from daga_nb.widgets.details import preview, traceback_of
-from daga_nb.widgets.story import Story
+from daga_nb.widgets.log import Log
 
 # ---------------------------------------------------------------------- the log
 
@@ -75,7 +75,7 @@ def test_the_log_is_bounded_on_both_sides():
         page = Page(lab(DagaFlow([(chatter, abs)]), [1], speed=1.0))
         await page.open()
         await page.click(cmd="step")
-        assert len(page.widget._story.lines) == 500
+        assert len(page.widget._log.lines) == 500
         assert all(len(message.get("log", ())) <= 500 for message in page.sent)
         assert any(line[4] == "19999" for line in page.log)
 
@@ -93,7 +93,7 @@ def test_the_log_is_bounded_on_both_sides():
     ],
 )
 def test_a_printed_line_is_shown_from_its_start_with_its_true_length_and_no_terminal_codes(written, shown):
-    story = Story()
+    story = Log()
     for text in written:
         story.write(text)
     assert [line[4] for line in story.take()] == [shown]
@@ -278,7 +278,7 @@ def test_actions_without_source_are_no_problem():
 
 def test_the_line_of_python_begins_with_the_name_that_the_notebook_has_for_the_lab():
     names = iter(["", "", "trip"])
-    story = Story(lambda: next(names))
+    story = Log(lambda: next(names))
     for _ in range(3):
         story.say("{lab}.play()")
     assert list(story.python) == [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -13,6 +14,7 @@ from typing import Any
 import matplotlib as mpl
 import networkx as nx
 import pytest
+from helpers import Gate, flow_of, play
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
@@ -49,7 +51,11 @@ FAILED_STORY = [
 def run_of(plan: Plan, story: Sequence[tuple[float, str | None, Any]], name: str = "book_trip") -> Any:
     events = [Event(seq, at, node, state) for seq, (at, node, state) in enumerate(story, start=1)]
     state = next((event.state for event in reversed(events) if event.node is None), R.READY)
-    return SimpleNamespace(plan=plan, events=events, state=state, flow=SimpleNamespace(name=name))
+    left = SimpleNamespace(what_is_left="left: invoice" if state is R.ROLLBACK_INCOMPLETE else "")
+    flow = SimpleNamespace(name=name)
+    return SimpleNamespace(
+        plan=plan, events=events, state=state, flow=flow, running=0, elapsed=0.0, next=left
+    )
 
 
 def texts(run: Any) -> list[str]:
@@ -96,6 +102,30 @@ def test_what_has_not_ended_lasts_until_now() -> None:
     assert bars_of(TRIP, run.events)[-1] == Bar(0, 0.7, 0.7, True, N.ROLLING_BACK)
 
 
+def test_while_an_action_runs_its_bar_grows_and_the_time_with_it() -> None:
+    run = run_of(TRIP, FAILED_STORY[:6])
+    for now in (1.0, 2.5):
+        run.running, run.elapsed = 1, now
+        assert timeline(run).caption.endswith(f"{now:.2f} s")
+        assert max(end for _, _, end in bars_drawn(timeline(run))) == now
+
+
+def test_the_clock_of_a_run_goes_on_while_it_is_driven_and_stands_still_else() -> None:
+    async def main() -> None:
+        gate = Gate()
+        run = flow_of([], how={"b": {"before": gate.wait}}).start()
+        assert run.elapsed == 0.0
+        going = asyncio.ensure_future(run.go())
+        await gate.reached.wait()
+        one, two = run.elapsed, run.elapsed
+        assert 0 < one < two
+        gate.open()
+        await going
+        assert run.events[-1].at <= run.elapsed == run.elapsed
+
+    play(main())
+
+
 def test_every_attempt_has_its_bar() -> None:
     story = [(0.0, "quote", N.RUNNING), (0.2, "quote", N.RUNNING), (0.5, "quote", N.SUCCEEDED)]
     assert bars_of(TRIP, run_of(TRIP, story).events) == [
@@ -109,7 +139,7 @@ def test_failure_turn_batches_and_legend_are_told() -> None:
     for text in (
         "book_trip",
         "rollback incomplete",
-        "0.80 s of run time",
+        "left: invoice; 0.80 s of run time",
         "hotel failed at 0.30 s",
         "the rollback begins",
         "batch 1",
@@ -196,7 +226,7 @@ def test_it_is_a_figure_that_matplotlib_can_save() -> None:
 
 def test_jupyter_may_choose_the_format() -> None:
     figure = timeline(run_of(TRIP, FAILED_STORY))
-    caption = "timeline of book_trip: rollback incomplete, 3 calls, 2 rollbacks, 0.80 s"
+    caption = "timeline of book_trip: rollback incomplete (left: invoice), 3 calls, 2 rollbacks, 0.80 s"
     assert figure._repr_mimebundle_(include={"text/plain"}) == ({"text/plain": caption}, {})
     assert "image/png" not in figure._repr_mimebundle_(exclude={"image/png"})[0]
 

@@ -52,12 +52,17 @@ class NextStep(NamedTuple):
     left: tuple[str, ...] = ()
     undecided: tuple[str, ...] = ()
 
+    @property
+    def what_is_left(self) -> str:
+        """What an incomplete rollback has left, in words; else nothing."""
+        return f"left: {_some(self.left)}" if self.left else ""
+
     def __str__(self) -> str:
         if self.undecided:
             ways = "retry, skip with a value" if self.state is RunState.RUNNING else "retry, go on"
             return f"paused: {_some(self.undecided)} failed; {ways}, or roll back"
         if self.direction is None:
-            return f"{_AT_REST[self.state]}{_some(self.left)}"
+            return "; ".join(filter(None, (_AT_REST[self.state], self.what_is_left)))
         names = _some(self.actions)
         if self.direction == "back":
             return f"next: rolling back batch {self.batch} of {self.batches}: {names}"
@@ -71,7 +76,7 @@ _AT_REST = {
     RunState.SUCCEEDED: "succeeded: nothing more to do",
     RunState.ROLLING_BACK: "waiting for what still rolls back",
     RunState.ROLLED_BACK: "rolled back: nothing is left",
-    RunState.ROLLBACK_INCOMPLETE: "rollback incomplete; left: ",
+    RunState.ROLLBACK_INCOMPLETE: "rollback incomplete",
 }
 
 

@@ -31,12 +31,15 @@ class RunDecisions(RunLook):
         return self._driver.faults.all()
 
     def inject(self, fault: Fault) -> Fault:
-        """Plant a failure, and give it back.
+        """Plant a failure, and give it back. One that stands at the same place makes way for it.
+
+        What has been called already is struck only if it is called again: by `retry`, in a `fork`, or in the
+        lab's next run.
 
         Raises
         ------
         FaultError
-            If it could never fire: no such action, or no rollback to fail.
+            If there is no such action, or no rollback to fail.
         """
         self._driver.faults.add(fault)
         return fault

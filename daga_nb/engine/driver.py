@@ -55,7 +55,7 @@ class Driver:
         self.plan = plan
         self.machine = Machine(plan, undo, policy)
         self.recorder = Recorder(self.machine, run_id)
-        self.faults = FaultPlan(plan, undo, faults)
+        self.faults = FaultPlan(self.machine, faults)
         self.outcomes = Outcomes(self.machine)
         self.performer = Performer(
             self.machine,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from logging import getLogger
 from typing import Any, Literal, get_args
 
+from daga_nb.core.machine import Machine
 from daga_nb.core.moves import Undo
 from daga_nb.core.plan import Plan
 from daga_nb.errors import FaultError, UnknownAction, describe
@@ -133,20 +134,21 @@ class FaultPlan:
     Attributes
     ----------
     at
-        For each action with faults, its faults in the order in which they were planted.
+        For each action with faults, its faults in the order in which they were planted; one for each place.
     """
 
-    __slots__ = ("_plan", "_undo", "at")
+    __slots__ = ("_machine", "at")
 
-    def __init__(self, plan: Plan, undo: Iterable[Undo], faults: Iterable[Fault]) -> None:
-        self._plan = plan
-        self._undo = tuple(undo)
+    def __init__(self, machine: Machine, faults: Iterable[Fault]) -> None:
+        self._machine = machine
         self.at: dict[int, list[Fault]] = {}
+        if isinstance(faults, Fault):
+            raise FaultError(f"faults={faults}: a list of faults is meant, [{faults}]")
         for fault in faults:
             self.add(fault)
 
     def add(self, fault: Fault) -> None:
-        """Plant a fault.
+        """Plant a fault; one that stands at the same place already makes way for it.
 
         Raises
         ------
@@ -155,15 +157,21 @@ class FaultPlan:
         """
         if not isinstance(fault, Fault):
             raise FaultError(f"{fault!r} is no Fault; write Fault.raising(error, at='action')")
-        node = find_node(self._plan, fault.at)
-        name = self._plan.names[node]
-        if fault.where == "rollback" and self._undo[node] is not Undo.CALL:
+        node = find_node(self._machine.plan, fault.at)
+        name = self._machine.plan.names[node]
+        undo = self._machine.undo[node]
+        if fault.where == "rollback" and undo is Undo.ELSEWHERE:
+            raise FaultError(
+                f"{name!r} was done by another run, whose it is to undo: a fault could never fire"
+            )
+        if fault.where == "rollback" and undo is not Undo.CALL:
             raise FaultError(f"{name!r} has no rollback, so a fault in it could never fire")
-        self.at.setdefault(node, []).append(Fault(fault.error, name, fault.where))
+        planted = [one for one in self.at.get(node, ()) if one.where != fault.where]
+        self.at[node] = [*planted, Fault(fault.error, name, fault.where)]
 
     def remove(self, at: Any = None, where: Where | None = None) -> tuple[Fault, ...]:
         """Take out the faults at one action (or all), at one place (or all), and give them."""
-        nodes = list(self.at) if at is None else [find_node(self._plan, at)]
+        nodes = list(self.at) if at is None else [find_node(self._machine.plan, at)]
         removed: list[Fault] = []
         for node in nodes:
             planted = self.at.pop(node, [])

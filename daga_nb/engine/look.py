@@ -162,6 +162,11 @@ class RunLook:
         """When the run was first driven, in seconds since the epoch; None before."""
         return self._driver.recorder.started_at
 
+    @property
+    def elapsed(self) -> float:
+        """Seconds of run time so far; it stands still while nobody drives, or a debugger holds the run."""
+        return self._driver.recorder.now()
+
     def duration(self, name: str, *, rollback: bool = False) -> float | None:
         """Give how many seconds the call of an action (or of its rollback) took; None if it has not ended."""
         taken = self._driver.outcomes.rollback_durations if rollback else self._driver.outcomes.durations
@@ -181,6 +186,8 @@ class RunLook:
         DagaError
             If it is an async function, which nobody would await.
         """
+        if not callable(observer):
+            raise DagaError(f"{observer!r} cannot be told of events: it cannot be called")
         if inspect.iscoroutinefunction(observer):
             raise DagaError(f"{observer!r} is an async function, which nobody would await: give a plain one")
         observers = self._driver.recorder.observers

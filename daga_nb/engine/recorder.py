@@ -48,6 +48,12 @@ class Recorder:
             self._origin += now - self._off_at
         self._off_at = None
 
+    def now(self) -> float:
+        """Give the seconds of run time so far."""
+        if self.started_at is None:
+            return 0.0
+        return (perf_counter() if self._off_at is None else self._off_at) - self._origin
+
     def switch_off(self) -> None:
         """Let run time stand still."""
         self._off_at = perf_counter()

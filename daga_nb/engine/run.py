@@ -270,7 +270,7 @@ class FlowRun(RunDecisions):
         """Stop what can be stopped, undo what is done, and give the events from now on.
 
         Running async actions are cancelled; a thread cannot be stopped, so it is waited for, up to the
-        deadline. Who awaits the run gets a `CancelledError`. A run that has ended stays as it is.
+        deadline. Who awaits `finish` gets a `CancelledError`. A run that has ended stays as it is.
         """
         driver = self._driver
         driver.check_apart()

@@ -10,7 +10,7 @@ from daga_nb.core.plan import Plan
 from daga_nb.core.states import NodeState, RunState
 from daga_nb.render.text import elide, seconds
 
-__all__ = ["Bar", "Story", "bars_of"]
+__all__ = ["Bar", "Course", "bars_of"]
 
 _N = NodeState
 _BUSY = (_N.RUNNING, _N.ROLLING_BACK)
@@ -35,8 +35,8 @@ class Bar:
     state: NodeState
 
 
-def bars_of(plan: Plan, events: Iterable[Event]) -> list[Bar]:
-    """Give the bars of a story, in the order in which they began. What has not ended lasts until now.
+def bars_of(plan: Plan, events: Iterable[Event], now: float = 0.0) -> list[Bar]:
+    """Give the bars of a story, in the order in which they began. What has not ended lasts until `now`.
 
     >>> import networkx as nx
     >>> plan = Plan.compile(nx.DiGraph([("a", "b")]), str)
@@ -46,7 +46,6 @@ def bars_of(plan: Plan, events: Iterable[Event]) -> list[Bar]:
     """
     begun: dict[int, Event] = {}
     ended: list[tuple[int, Bar]] = []
-    now = 0.0
 
     def close(node: int, end: float, state: NodeState) -> None:
         start = begun.pop(node)
@@ -67,12 +66,29 @@ def bars_of(plan: Plan, events: Iterable[Event]) -> list[Bar]:
     return [bar for _, bar in sorted(ended, key=lambda pair: pair[0])]
 
 
-class Story:
-    """What a timeline shows, read out of the events of a run."""
+class Course:
+    """What a timeline shows of a run's course: read out of its events, and out of what is left of it.
 
-    def __init__(self, plan: Plan, events: Sequence[Event], state: RunState, name: str) -> None:
-        self.plan, self.events, self.run_state, self.name = plan, events, state, name
-        self.bars = bars_of(plan, events)
+    Attributes
+    ----------
+    end
+        How far it has come, in seconds of run time: its last event, or while something runs, now.
+    left
+        What is left after an incomplete rollback, in words.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        events: Sequence[Event],
+        state: RunState,
+        name: str,
+        *,
+        now: float = 0.0,
+        left: str = "",
+    ) -> None:
+        self.plan, self.events, self.run_state, self.name, self.left = plan, events, state, name, left
+        self.bars = bars_of(plan, events, now)
         self.states = [_N.PENDING] * len(plan)
         self.points: list[tuple[float, int]] = []
         self.failures: list[tuple[int, float]] = []
@@ -88,13 +104,13 @@ class Story:
                 self.states[node] = event.state
                 if event.state is _N.FAILED:
                     self.failures.append((node, event.at))
-        self.end = max((event.at for event in events), default=0.0)
+        self.end = max((*(event.at for event in events), *(bar.end for bar in self.bars)), default=0.0)
 
     @property
     def caption(self) -> str:
         """The picture in one line."""
         undone = sum(bar.back for bar in self.bars)
-        return (
-            f"timeline of {elide(self.name, 60)}: {self.run_state.word}, {len(self.bars) - undone} calls, "
-            f"{undone} rollbacks, {seconds(self.end) if self.events else '0 s'}"
-        )
+        words = f"{self.run_state.word} ({self.left})" if self.left else self.run_state.word
+        lasted = seconds(self.end) if self.events else "0 s"
+        calls = len(self.bars) - undone
+        return f"timeline of {elide(self.name, 60)}: {words}, {calls} calls, {undone} rollbacks, {lasted}"

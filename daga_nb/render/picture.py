@@ -215,7 +215,7 @@ def picture_of_run(run: Any, direction: Direction = "LR") -> Picture:
     """Give the present state of a run as a picture."""
     plan: Plan = run.plan
     states = tuple(run.node_states)
-    failed = {plan.ids[name] for name in run.errors}
+    failed = {plan.ids[name] for name in run.errors if states[plan.ids[name]] is not NodeState.UNKNOWN}
     planted = {plan.ids[fault.at] for fault in run.faults if fault.at in plan.ids}
     undone = (NodeState.ROLLED_BACK, NodeState.ROLLBACK_FAILED)
     quiet = (NodeState.PENDING, NodeState.RUNNING, NodeState.ROLLING_BACK, NodeState.ABANDONED)
@@ -231,7 +231,7 @@ def picture_of_run(run: Any, direction: Direction = "LR") -> Picture:
         failed=failed,
         faults=planted,
         title=run.flow.name,
-        text="" if run.state.ended else str(run.next),
+        text=run.next.what_is_left if run.state.ended else str(run.next),
         run_state=run.state,
     )
 

@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from daga_nb.core.states import NodeState
-from daga_nb.render.bars import Bar, Story
+from daga_nb.render.bars import Bar, Course
 from daga_nb.render.ink import POINT, drawing, font, png_of, rounded, salt_of, svg_of, width_of
 from daga_nb.render.sheet import SIDE, Heading, Legend, Sheet
 from daga_nb.render.text import elide, seconds
@@ -58,17 +58,20 @@ class Timeline(Figure):
 
 
 def timeline(run: Any) -> Timeline:
-    """Give the timeline of a run as a figure. It is made of the run's story alone, as it is now.
+    """Give the timeline of a run as a figure, as it is now.
 
     Time is run time: it stands still while a debugger holds the run. A figure given here is not known to
     pyplot, so it is shown once, as the last expression of a cell.
     """
-    story = Story(run.plan, tuple(run.events), run.state, run.flow.name)
+    busy = run.elapsed if run.running else 0.0
+    course = Course(
+        run.plan, tuple(run.events), run.state, run.flow.name, now=busy, left=run.next.what_is_left
+    )
     figure = Timeline(dpi=96)
-    figure.caption = story.caption
-    figure.salt = salt_of(story.caption, story.events, story.plan.names)
+    figure.caption = course.caption
+    figure.salt = salt_of(course.caption, course.events, course.plan.names)
     with drawing(figure.salt):
-        _Chart(story, figure)
+        _Chart(course, figure)
     return figure
 
 
@@ -79,48 +82,49 @@ class _Chart:
     PLOT = (480.0, 720.0)
     MARKS = 44.0  # room for what is said about the failure and the turn
 
-    def __init__(self, story: Story, figure: Timeline) -> None:
-        self.story = story
-        count = len(story.plan)
+    def __init__(self, course: Course, figure: Timeline) -> None:
+        self.course = course
+        count = len(course.plan)
         self.row = 30.0 if count <= 20 else 22.0 if count <= 80 else 14.0
         self.size = {30.0: 13.0, 22.0: 11.5, 14.0: 9.0}[self.row]
-        names = [elide(name) for name in story.plan.names]
+        names = [elide(name) for name in course.plan.names]
         widest = max(width_of(name, self.size) for name in names)
-        remark = f"{seconds(story.end)} of run time" if story.bars else ""
-        heading = Heading(story.name, story.run_state, remark)
+        remark = f"{seconds(course.end)} of run time" if course.bars else ""
+        remark = "; ".join(filter(None, (course.left, remark)))
+        heading = Heading(course.name, course.run_state, remark)
         self.left = SIDE + 12 + widest + 34
         least, most = self.PLOT
         self.plot = min(most, max(least, self.PAGE - 92 - self.left))
         self.right = self.left + self.plot
         width = max(self.right + 92, heading.width)
         legend = Legend(self._legend_words(), width)
-        self.top = heading.height + (self.MARKS if story.failures or story.turn is not None else 10.0)
+        self.top = heading.height + (self.MARKS if course.failures or course.turn is not None else 10.0)
         self.bottom = self.top + self.row * count
         self.sheet = Sheet(figure, width, self.bottom + 34 + legend.height)
         heading.draw(self.sheet)
         legend.draw(self.sheet, self.bottom + 30)
         self.axes = self._time_axes()
         self._rows(names)
-        for bar in story.bars:
+        for bar in course.bars:
             self._bar(bar)
         self._points()
         self._signs()
 
     def _time_axes(self) -> Axes:
-        sheet, story = self.sheet, self.story
+        sheet, course = self.sheet, self.course
         left, bottom = self.left / sheet.width, 1 - self.bottom / sheet.height
         size = (self.plot / sheet.width, (self.bottom - self.top) / sheet.height)
         axes = sheet.figure.add_axes((left, bottom, *size), label="time")
         axes.set_zorder(2)
         axes.patch.set_visible(False)
-        self.span = story.end or 1.0
+        self.span = course.end or 1.0
         axes.set_xlim(0, self.span * 1.06)
-        axes.set_ylim(len(story.plan) - 0.5, -0.5)
+        axes.set_ylim(len(course.plan) - 0.5, -0.5)
         for spine in axes.spines.values():
             spine.set_visible(False)
         axes.set_yticks([])
         axes.set_axisbelow(True)
-        if not story.end:
+        if not course.end:
             axes.set_xticks([])
             return axes
         axes.xaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 2.5, 5, 10]))
@@ -130,7 +134,7 @@ class _Chart:
         return axes
 
     def _rows(self, names: Sequence[str]) -> None:
-        sheet, plan = self.sheet, self.story.plan
+        sheet, plan = self.sheet, self.course.plan
         for number, batch in enumerate(plan.batches):
             y, high = self.top + batch[0] * self.row, len(batch) * self.row
             band = rounded(SIDE, y + 1, sheet.width - 2 * SIDE, high - 2, 6)
@@ -139,7 +143,7 @@ class _Chart:
                 label, middle = f"batch {number + 1}", y + high / 2 + 4
                 sheet.text(sheet.width - SIDE - 10, middle, label, 11, LIGHT.soft, ha="right", zorder=3)
         for node, name in enumerate(names):
-            look = LOOKS[self.story.states[node]]
+            look = LOOKS[self.course.states[node]]
             y = self.top + (node + 0.5) * self.row
             colour = look.light.ink if look.struck else LIGHT.ink
             sheet.text(self.left - 34, y + self.size * 0.36, name, self.size, colour, ha="right", zorder=3)
@@ -185,27 +189,27 @@ class _Chart:
     def _points(self) -> None:
         """Mark what happened at once, without a bar: an effect that is kept, or nothing to undo."""
         for state in (_N.KEPT, _N.ROLLED_BACK, _N.UNKNOWN):
-            spots = [(at, node) for at, node in self.story.points if self.story.states[node] is state]
+            spots = [(at, node) for at, node in self.course.points if self.course.states[node] is state]
             self.sheet.glyphs(
                 LOOKS[state].glyph, min(self.size, 12), spots, LOOKS[state].light.ink, self.axes
             )
 
     def _signs(self) -> None:
-        story = self.story
-        if not story.bars:
+        course = self.course
+        if not course.bars:
             middle = (self.left + self.right) / 2, (self.top + self.bottom) / 2 + 5
             self.sheet.text(*middle, "nothing has run yet", 14, LIGHT.soft, ha="center", zorder=3)
-        if story.turn is not None:
+        if course.turn is not None:
             look = LOOKS[_N.ROLLING_BACK]
-            self._sign(story.turn, 32.0, look.glyph, "the rollback begins", look.light.ink, (4, 3))
-        if story.failures:
-            node, at = story.failures[0]
-            others = len(story.failures) - 1
-            name = elide(story.plan.names[node])
+            self._sign(course.turn, 32.0, look.glyph, "the rollback begins", look.light.ink, (4, 3))
+        if course.failures:
+            node, at = course.failures[0]
+            others = len(course.failures) - 1
+            name = elide(course.plan.names[node])
             words = f"{name} failed at {seconds(at)}" + (f", and {others} more" if others else "")
             look = LOOKS[_N.FAILED]
             self._sign(at, 14.0, look.glyph, words, look.light.ink, (), node)
-            spots = [(moment, failed) for failed, moment in story.failures]
+            spots = [(moment, failed) for failed, moment in course.failures]
             r = min(9.0, self.row / 2 - 1)
             style = {"facecolors": look.light.fill, "edgecolors": look.light.ink, "weight": 1.5}
             self.sheet.stamp([rounded(-r, -r, 2 * r, 2 * r, r)], spots, 7, self.axes, **style)
@@ -225,7 +229,7 @@ class _Chart:
         x = self.left + at / (self.span * 1.06) * self.plot
         y = self.top - self.MARKS + below - 4
         top = -0.5 - (self.top - y) / self.row
-        low = len(self.story.plan) - 0.5 if row is None else row
+        low = len(self.course.plan) - 0.5 if row is None else row
         line = (0, tuple(part * POINT for part in dash)) if dash else "solid"
         self.axes.vlines(at, top, low, color=colour, linewidth=1.2, linestyle=line, zorder=5, clip_on=False)
         wide = width_of(words, 11.5) + 24
@@ -235,5 +239,5 @@ class _Chart:
         self.sheet.text(x + aside * 22, y + 6, words, 11.5, colour, ha=side, zorder=8)
 
     def _legend_words(self) -> list[tuple[str, str, str]]:
-        shown = {bar.state for bar in self.story.bars} | set(self.story.states)
+        shown = {bar.state for bar in self.course.bars} | set(self.course.states)
         return [(look.glyph, look.word, look.light.ink) for state, look in LOOKS.items() if state in shown]

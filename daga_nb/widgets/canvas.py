@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import anywidget
@@ -22,6 +23,24 @@ __all__ = ["FlowCanvas", "GraphWidget", "canvas"]
 _VIEW = "application/vnd.jupyter.widget-view+json"
 
 GRAPH_MODULES = ("dom.js", "link.js", "camera.js", "node.js", "graph.js", "stage.js")
+
+
+def check_view(direction: Any, height: Any) -> None:
+    """Refuse what is no direction, and no height in pixels.
+
+    Raises
+    ------
+    FlowDefinitionError
+        If one of them is none.
+    """
+    if direction not in ("LR", "TB"):
+        raise FlowDefinitionError(
+            f"direction={direction!r}: a graph goes from left to right, 'LR', or from top to bottom, 'TB'"
+        )
+    if height is not None and (type(height) is not int or height < 1):
+        raise FlowDefinitionError(
+            f"height={height!r}: it is a whole number of pixels, or None for one that suits"
+        )
 
 
 class GraphWidget(anywidget.AnyWidget):
@@ -46,9 +65,13 @@ class GraphWidget(anywidget.AnyWidget):
     _layouts = traitlets.Dict().tag(sync=True)
     _now = traitlets.Dict().tag(sync=True)
 
+    # One that could not be made is closed too, when it is thrown away.
+    _forget_cells: Callable[[], None] = staticmethod(lambda: None)
+
     def __init__(
         self, run: FlowRun, *, direction: Literal["LR", "TB"], height: int | None, **traits: Any
     ) -> None:
+        check_view(direction, height)
         self.ignored = 0
         self._run = run
         self._home = Home(self._complain)
@@ -76,7 +99,8 @@ class GraphWidget(anywidget.AnyWidget):
     def close(self) -> None:
         """Stop following the run, and take the views away."""
         self._forget_cells()
-        self._feed.close()
+        if hasattr(self, "_feed"):
+            self._feed.close()
         super().close()
 
     def _ipython_display_(self) -> None:

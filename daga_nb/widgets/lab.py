@@ -18,10 +18,10 @@ from daga_nb.widgets.bundle import module, style
 from daga_nb.widgets.canvas import GRAPH_MODULES, GraphWidget
 from daga_nb.widgets.commands import Command
 from daga_nb.widgets.details import Watch, preview, traceback_of
+from daga_nb.widgets.log import Log
 from daga_nb.widgets.loop import capture_prints, name_in_notebook
 from daga_nb.widgets.marks import KINDS, PLACES
 from daga_nb.widgets.pace import delay_at
-from daga_nb.widgets.story import Story
 
 __all__ = ["FlowLab", "lab"]
 
@@ -63,14 +63,15 @@ class FlowLab(GraphWidget):
         direction: Literal["LR", "TB"] = "LR",
         height: int | None = None,
     ) -> None:
+        run = flow.start(input, faults=faults)
         self._flow = flow
         self._count = 1
-        self._story = Story(partial(name_in_notebook, self))
+        self._log = Log(partial(name_in_notebook, self))
         self._shown: dict[str, Any] = {}
         self._watch = Watch(flow, self._tell)
         self._pacer = Pacer(delay_at(speed))
         self._working: dict[asyncio.Task[None], bool] = {}
-        super().__init__(flow.start(input, faults=faults), direction=direction, height=height, speed=speed)
+        super().__init__(run, direction=direction, height=height, speed=speed)
 
     # ------------------------------------------------------------ the buttons
 
@@ -91,20 +92,20 @@ class FlowLab(GraphWidget):
 
     def play(self) -> None:
         """Run on to the end, forward or back, at the pace of `speed`, until `pause`."""
-        self._story.say("{lab}.play()")
+        self._log.say("{lab}.play()")
         self._pacer.resume()
         if not self._working:
             self._work(lambda: self._run.drive(self._pacer), paced=True)
 
     def pause(self) -> None:
         """Start nothing more; what runs, finishes."""
-        self._story.say("{lab}.pause()")
+        self._log.say("{lab}.pause()")
         self._pacer.pause()
         self._feed.touch()
 
     def step(self) -> None:
         """Run one batch, forward or back."""
-        self._story.say("await {lab}.run.step()")
+        self._log.say("await {lab}.run.step()")
         stepper = BatchStep(self._run.plan)
         stepper.dwell = self._pacer.dwell
         self._work(lambda: self._run.drive(stepper, stops=False))
@@ -113,7 +114,7 @@ class FlowLab(GraphWidget):
         """Run one action, or one rollback: the named one, or the next in plan order."""
         actions = self._run.next.actions
         chosen = name if name is not None else next(iter(actions), None)
-        self._story.say(f"await {{lab}}.run.step_action({'' if chosen is None else repr(chosen)})")
+        self._log.say(f"await {{lab}}.run.step_action({'' if chosen is None else repr(chosen)})")
         if chosen is None or chosen not in actions:
             self._work(lambda: self._run.step_action(chosen))
             return
@@ -123,7 +124,7 @@ class FlowLab(GraphWidget):
 
     def rollback(self) -> None:
         """Undo what is done, at the pace of `speed`; also after the run has succeeded."""
-        self._story.say("await {lab}.run.rollback()")
+        self._log.say("await {lab}.run.rollback()")
         self._pacer.resume()
         self._work(lambda: self._run.rollback(self._pacer), paced=True)
 
@@ -132,14 +133,14 @@ class FlowLab(GraphWidget):
         old = self._run
         if self._working or old.busy:
             raise RunBusy("this run is going on: pause it, and let what runs finish, before the reset")
-        self._story.say("{lab}.reset()")
+        self._log.say("{lab}.reset()")
         left = sum(state is NodeState.SUCCEEDED for state in old.node_states)
         if left and old.state in _UNDERWAY:
-            self._story.add("note", f"run {self._count} is left without rollback; still done: {left}")
+            self._log.add("note", f"run {self._count} is left without rollback; still done: {left}")
         self._run = self._flow.start(old.input, faults=old.faults)
         self._count += 1
         self._pacer = Pacer(self._pacer.delay)
-        self._story.add("note", f"run {self._count} is ready")
+        self._log.add("note", f"run {self._count} is ready")
         self._feed.follow(self._run)
         self._feed.tell_all()
         self._watch.changed(self._run, None)
@@ -150,22 +151,21 @@ class FlowLab(GraphWidget):
         fault = Fault.raising(error or RuntimeError("planted"), at=name, where=where)
         self._run.clear_faults(at=name, where=where)
         self._run.inject(fault)
-        self._story.say(f"{{lab}}.run.inject({fault})")
-        self._story.add("note", f"⚡ failure planted at {name}", f"{fault.place}: {describe(fault.fire())}")
+        self._log.say(f"{{lab}}.run.inject({fault})")
+        self._log.add("note", f"⚡ failure planted at {name}", f"{fault.place}: {describe(fault.fire())}")
         self._feed.touch()
 
     def unplant(self, name: str, where: Where | None = None) -> None:
         """Take a planted failure out again."""
         self._run.clear_faults(at=name, where=where)
-        self._story.say(
-            f"{{lab}}.run.clear_faults(at={name!r}{'' if where is None else f', where={where!r}'})"
-        )
-        self._story.add("note", f"failure removed at {name}", where or "")
+        self._log.say(f"{{lab}}.run.clear_faults(at={name!r}{'' if where is None else f', where={where!r}'})")
+        self._log.add("note", f"failure removed at {name}", where or "")
         self._feed.touch()
 
     def close(self) -> None:
         """Let nothing more start, and take the views away."""
-        self._pacer.pause()
+        if hasattr(self, "_pacer"):
+            self._pacer.pause()
         super().close()
 
     # ---------------------------------------------------------- in the kernel
@@ -179,7 +179,7 @@ class FlowLab(GraphWidget):
                     await begin()
             finally:
                 del self._working[task]
-                self._story.end_lines()
+                self._log.end_lines()
                 self._feed.rest()
 
         task = self._home.start(work())
@@ -187,17 +187,17 @@ class FlowLab(GraphWidget):
         self._feed.touch()
 
     def _print(self, text: str) -> None:
-        self._story.write(text)
+        self._log.write(text)
         self._home.call(self._feed.touch)
 
     def _heard(self, event: Any) -> None:
-        self._story.tell(self._run, event)
+        self._log.tell(self._run, event)
         super()._heard(event)
 
     def _complain(self, error: BaseException) -> None:
         more = "" if isinstance(error, DagaError) else traceback_of(error).partition("\n")[2]
         for one in error.exceptions if isinstance(error, BaseExceptionGroup) else [error]:
-            self._story.add("error", describe(one), more)
+            self._log.add("error", describe(one), more)
         self._feed.touch()
 
     @traitlets.observe("speed")
@@ -213,8 +213,8 @@ class FlowLab(GraphWidget):
             "held": not self._working and not self._run.busy and self._run.state in _UNDERWAY,
         }
         if changed is None:
-            return {"lab": facts, "log": [*self._story.lines], "python": [*self._story.python]}
-        found: dict[str, Any] = {"log": self._story.take(), "python": self._story.take_python()}
+            return {"lab": facts, "log": [*self._log.lines], "python": [*self._log.python]}
+        found: dict[str, Any] = {"log": self._log.take(), "python": self._log.take_python()}
         if facts != self._shown:
             found["lab"] = self._shown = facts
         self._watch.changed(self._run, changed)
@@ -228,7 +228,7 @@ class FlowLab(GraphWidget):
                 _BUTTONS[command.name](self)
         elif command.name == "speed":
             self.speed = float(command.to)
-            self._story.say(f"{{lab}}.speed = {self.speed:.2f}")
+            self._log.say(f"{{lab}}.speed = {self.speed:.2f}")
         elif command.name == "look" and command.node is not None:
             self._watch.add(self._run, command.node)
         elif command.name == "plant":

@@ -113,7 +113,8 @@ def node_mark(run: FlowRun, node: int, faults: Mapping[str, int]) -> list[Any]:
     if state not in _BUSY and state is not _N.PENDING:
         back = state is _N.ROLLED_BACK or state is _N.ROLLBACK_FAILED
         lasted = run.duration(name, rollback=back)
-    return [_NUMBER[state], seconds(lasted), faults.get(name, 0), int(name in run.errors)]
+    failed = name in run.errors and state is not _N.UNKNOWN
+    return [_NUMBER[state], seconds(lasted), faults.get(name, 0), int(failed)]
 
 
 def head(run: FlowRun) -> dict[str, Any]:

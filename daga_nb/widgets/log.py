@@ -17,7 +17,7 @@ from daga_nb.widgets.marks import RUN_STATES, STATES
 if TYPE_CHECKING:
     from daga_nb.engine.run import FlowRun
 
-__all__ = ["Story"]
+__all__ = ["Log"]
 
 KEPT_LINES = 500
 _LONGEST = 600
@@ -31,7 +31,7 @@ _NUMBER = {state: number for number, state in enumerate(STATES)}
 _RUN_NUMBER = {state: number for number, state in enumerate(RUN_STATES)}
 
 
-class Story:
+class Log:
     r"""The lines of the log, and the lines of Python that do the same as the clicks.
 
     A line is ``[kind, time, state, place, words, more]``: `kind` is ``"node"``, ``"run"``, ``"print"``,
@@ -39,11 +39,11 @@ class Story:
 
     Examples
     --------
-    >>> story = Story()
-    >>> story.write("charging the ca")
-    >>> story.write("rd\nand")
-    >>> story.end_lines()
-    >>> [line[4] for line in story.take()]
+    >>> log = Log()
+    >>> log.write("charging the ca")
+    >>> log.write("rd\nand")
+    >>> log.end_lines()
+    >>> [line[4] for line in log.take()]
     ['charging the card', 'and']
     """
 
