@@ -40,8 +40,8 @@ def checked(graph: Any) -> nx.DiGraph[Any]:
         if inspect.iscoroutine(node):
             node.close()
             raise FlowDefinitionError(
-                f"{node.__name__} was called already, and what it gave can run only once: put the function itself "
-                f"in the graph, {node.__name__}."
+                f"{node.__name__} was called already, and what it gave can run only once: put the function "
+                f"itself in the graph, {node.__name__}."
             )
         if isinstance(node, DagaMeta):
             raise FlowDefinitionError(
@@ -84,4 +84,5 @@ def _short(value: Any) -> str:
 
 
 def name_of(node: Any) -> str:
+    """Give the name that a node wishes to have."""
     return display_name(node) or "action"

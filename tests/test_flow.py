@@ -577,7 +577,7 @@ def test_the_signature_of_the_front_door():
 def test_a_function_that_was_called_is_told_so_without_a_warning():
     async def later(results): ...
 
-    with pytest.raises(FlowDefinitionError, match="later was called already, .* put the function itself"):
+    with pytest.raises(FlowDefinitionError, match=r"later was called already, .* put the function itself"):
         DagaFlow([(one, later([]))])
 
 

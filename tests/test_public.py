@@ -75,6 +75,7 @@ RUN = {
     "breakpoints",
     "calls",
     "clear_breaks",
+    "elapsed",
     "fork",
     "go",
     "on_failure",
