@@ -79,6 +79,12 @@ def words(cell):
     ]
 
 
+def stands(cell):
+    """Where the run stands, as far as a cell says so."""
+    lines = [line for text in words(cell) for line in text.splitlines()]
+    return [line for line in lines if re.match(r"next:|rolled back:|rollback incomplete|\\(OSError", line)]
+
+
 def pictures(cell):
     return [output for output in cell.outputs if set(output.get("data", {})) >= PICTURES]
 
@@ -105,6 +111,51 @@ def test_a_notebook_runs_and_tells_what_is_saved_in_it(path, tmp_path):
     assert [words(cell) for cell in cells] == [words(cell) for cell in code_cells(saved)]
     assert [len(pictures(cell)) for cell in cells] == [len(pictures(cell)) for cell in code_cells(saved)]
     assert json.loads(facts.outputs[0].text) == told
+
+
+# What a reader does who presses each button that the text names, as cells before the cell that does the same.
+CLICKS = {
+    "03_step_and_break": {
+        'bench.run.until("charge")': "await bench.run.step()",
+        "bench.run.inject(Fault.raising(TimeoutError": 'bench.plant("charge", "after")',
+        'bench.run.until("charge", "rollback")': "await bench.run.step()",
+        'bench.run.until("reserve", "rollback")': "await bench.run.step()",
+        "await bench.run.go()": "await bench.run.step()",
+        "bench.reset()": 'bench.reset(); bench.plant("pack", "rollback"); await bench.run.go()',
+    },
+    "04_a_real_workflow": {"await bench.run.finish()": "bench.speed = 1; bench.play()"},
+}
+
+
+@pytest.mark.notebook
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("name", CLICKS)
+def test_a_reader_who_clicks_as_the_text_says_finds_it_true(name, tmp_path):
+    path = ROOT / "notebooks" / f"{name}.ipynb"
+    shutil.copytree(path.parent / "data", tmp_path / "data")
+    saved = code_cells(nbformat.read(path, as_version=4))
+    notebook = nbformat.read(path, as_version=4)
+    todo = dict(CLICKS[name])
+    told, cells = [], []
+    for cell in notebook.cells:
+        found = next((at for at in todo if cell.cell_type == "code" and at in cell.source), None)
+        if found is not None:
+            cells.append(nbformat.v4.new_code_cell(todo.pop(found)))
+        cells.append(cell)
+        told.append(len(cells) - 1)
+    assert not todo
+    notebook.cells = [*cells, nbformat.v4.new_code_cell(f"import json\nprint(json.dumps({FACTS[name][0]}))")]
+    copy = tmp_path / path.name
+    nbformat.write(notebook, copy)
+    tool = [sys.executable, ROOT / "tools" / "execute_notebooks.py", copy]
+    done = subprocess.run(tool, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    run = nbformat.read(copy, as_version=4).cells
+    again = [run[place] for place in told if run[place].cell_type == "code"]
+    # What the actions print is in the lab's log, when a click has called them; what comes next is the same.
+    assert [stands(cell) for cell in again] == [stands(cell) for cell in saved]
+    assert sum(map(len, map(stands, saved)))
+    assert json.loads(run[-1].outputs[0].text) == FACTS[name][1]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
