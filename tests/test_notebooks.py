@@ -82,7 +82,7 @@ def words(cell):
 def stands(cell):
     """Where the run stands, as far as a cell says so."""
     lines = [line for text in words(cell) for line in text.splitlines()]
-    return [line for line in lines if re.match(r"next:|rolled back:|rollback incomplete|\\(OSError", line)]
+    return [line for line in lines if re.match(r"next:|rolled back:|rollback incomplete|\(OSError", line)]
 
 
 def pictures(cell):
