@@ -966,8 +966,10 @@ def test_what_ends_the_process_is_rolled_back_first(kind: type[BaseException], p
 
 def python(script: str, *, interrupt: bool = False, times: int = 1) -> tuple[int, list[str], str]:
     """Run a script; `interrupt`: strike it with SIGINT when it says "ready"."""
+    # A job in the background of a script ignores the interrupt, and what it starts inherits that.
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
     process = subprocess.Popen(
-        [sys.executable, "-X", "dev", "-W", "error", "-c", script],
+        [sys.executable, "-X", "dev", "-W", "error", "-c", heed + script],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -14,11 +14,13 @@ from daga_nb.errors import FlowDefinitionError, FormatError
 from daga_nb.interop import wfformat, wfreader
 
 DIAMOND = {"split": [], "left": ["split"], "right": ["split"], "join": ["right", "left"]}
-# Without this folder there is nothing to parametrize over, and pytest skips those tests by itself.
-FOLDER = os.environ.get("DAGA_NB_WFINSTANCES", "")
-INSTANCES = sorted(Path(FOLDER).glob("*.json")) if FOLDER else []
-if FOLDER and not INSTANCES:
-    raise FileNotFoundError(f"DAGA_NB_WFINSTANCES is {FOLDER!r}: there are no WfCommons instances")
+# A folder of instances; without one, the small one of the notebooks.
+FOLDER = os.environ.get("DAGA_NB_WFINSTANCES") or Path(__file__).parent.parent / "notebooks" / "data"
+INSTANCES = sorted(Path(FOLDER).glob("*.json"))
+if not INSTANCES:
+    raise FileNotFoundError(
+        f"there are no WfCommons instances in {FOLDER}; DAGA_NB_WFINSTANCES names the folder"
+    )
 
 
 def document(parents=DIAMOND, runtimes=None):
