@@ -18,9 +18,7 @@ DIAMOND = {"split": [], "left": ["split"], "right": ["split"], "join": ["right",
 FOLDER = os.environ.get("DAGA_NB_WFINSTANCES") or Path(__file__).parent.parent / "notebooks" / "data"
 INSTANCES = sorted(Path(FOLDER).glob("*.json"))
 if not INSTANCES:
-    raise FileNotFoundError(
-        f"there are no WfCommons instances in {FOLDER}; DAGA_NB_WFINSTANCES names the folder"
-    )
+    raise FileNotFoundError(f"no WfCommons instances in {FOLDER}, which DAGA_NB_WFINSTANCES names")
 
 
 def document(parents=DIAMOND, runtimes=None):
