@@ -776,3 +776,14 @@ def test_no_exception_is_left_unheard(done):
         return unheard
 
     assert play(main()) == []
+
+
+def test_everything_that_is_left_is_named_up_to_six(done):
+    run = flow_of(done, how={name: {"undo": False} for name in "bcd"}).start()
+    play(run.finish())
+    play(run.rollback())
+    assert str(run.next) == "rollback incomplete; left: b, c, d"
+    run = flow_of(done, nodes="abcdefgh", how={name: {"undo": False} for name in "abcdefgh"}).start()
+    play(run.finish())
+    play(run.rollback())
+    assert str(run.next) == "rollback incomplete; left: a, b, c, d, e, f and 2 more"
