@@ -245,7 +245,9 @@ def test_a_loop_closed_under_a_dwelling_stepper_leaves_a_run_that_calls_each_act
     assert done == ["do a", "do b", "do c", "do d"]
 
 
-def test_what_was_lost_with_its_loop_is_the_error_of_the_run(done):
+def left_on_a_closed_loop(done: list[str]) -> tuple[FlowRun, asyncio.Task[Any]]:
+    """Give a run whose action `c` stands still on a loop that was closed, and the task that drove it."""
+
     async def hang() -> None:
         await asyncio.get_running_loop().create_future()
 
@@ -256,6 +258,11 @@ def test_what_was_lost_with_its_loop_is_the_error_of_the_run(done):
     for other in asyncio.all_tasks(loop):
         other._log_destroy_pending = False  # type: ignore[attr-defined]
     loop.close()
+    return run, task
+
+
+def test_what_was_lost_with_its_loop_is_the_error_of_the_run(done):
+    run, task = left_on_a_closed_loop(done)
     with pytest.raises(DagaFlowError) as failed:
         play(run.finish())
     assert [str(error) for error in failed.value.exceptions] == [
@@ -266,16 +273,7 @@ def test_what_was_lost_with_its_loop_is_the_error_of_the_run(done):
 
 
 def test_a_run_whose_loop_was_closed_can_be_cancelled(done):
-    async def hang() -> None:
-        await asyncio.get_running_loop().create_future()
-
-    run = flow_of(done, how={"c": {"before": hang}}).start()
-    loop = asyncio.new_event_loop()
-    task = loop.create_task(run.finish())
-    loop.run_until_complete(turns())
-    for other in asyncio.all_tasks(loop):
-        other._log_destroy_pending = False  # type: ignore[attr-defined]
-    loop.close()
+    run, task = left_on_a_closed_loop(done)
     play(run.cancel())
     assert run.state is RunState.ROLLED_BACK
     assert done == ["do a", "do b", "undo b", "undo c", "undo a"]

@@ -84,6 +84,13 @@ def test_retry_is_a_new_attempt_of_the_failed_alone(done):
     assert done == ["do first", "do last"]
 
 
+def test_an_action_that_is_named_twice_is_tried_again_once(done):
+    run = paused(done)
+    run.replace("b", mend(done, "b"))
+    assert told(play(run.retry("b", "b"))) == ["b RUNNING", "b SUCCEEDED"]
+    assert done == ["do a", "do b", "do c", "do mended b"]
+
+
 def test_a_planted_failure_strikes_again_until_it_is_taken_out(done):
     run = flow_of(done).start(faults=[Fault.raising(Boom("planted"), at="b")], on_failure="pause")
     play(run.go())

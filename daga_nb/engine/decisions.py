@@ -218,10 +218,10 @@ class RunDecisions(RunLook):
             if not failed:
                 raise StepError("nothing has failed that could be tried again")
             return failed
-        nodes = [find_node(self.plan, name) for name in names]
-        for name, node in zip(names, nodes, strict=True):
+        nodes = {find_node(self.plan, name): name for name in names}
+        for node, name in nodes.items():
             if node not in failed:
                 state = driver.machine.states[node]
                 late = ", and the run has turned back" if state is NodeState.FAILED else ""
                 raise StepError(f"{name!r} is {state.word}{late}: only what failed can be tried again")
-        return nodes
+        return list(nodes)
