@@ -29,7 +29,8 @@ ARROWS = {
     "debug": {"core", "engine", "errors"},
     "render": {"core", "errors"},
     "interop": {"action", "core", "engine", "errors", "flow", "nodes"},
-    "widgets": {"action", "core", "debug", "engine", "errors", "flow", "render"},
+    "page": {"core", "debug", "engine", "errors", "render"},
+    "widgets": {"action", "core", "debug", "engine", "errors", "flow", "page", "render"},
     "__init__": {"action", "engine", "errors", "flow"},
 }
 

@@ -14,12 +14,12 @@ from widget_page import Page
 
 from daga_nb import DagaFlow, Fault, canvas
 from daga_nb.core.states import NodeState
+from daga_nb.page.marks import MODES, STATES, edge_mode, face, fault_bits, node_mark
 from daga_nb.widgets.canvas import FlowCanvas
 from daga_nb.widgets.commands import parse
 from daga_nb.widgets.lab import FlowLab
-from daga_nb.widgets.marks import MODES, STATES, edge_mode, face, fault_bits, node_mark
 
-STATIC = sorted((files("daga_nb.widgets") / "static").iterdir(), key=lambda path: path.name)
+STATIC = sorted((files("daga_nb.page") / "static").iterdir(), key=lambda path: path.name)
 
 
 def layered(done, count: int, width: int, **options):

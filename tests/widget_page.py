@@ -9,7 +9,7 @@ from typing import Any
 from helpers import Boom, flow_of, turns
 
 from daga_nb import Fault, lab
-from daga_nb.widgets.marks import STATES
+from daga_nb.page.marks import STATES
 
 
 class Page:

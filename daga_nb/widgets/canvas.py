@@ -11,12 +11,12 @@ from IPython.display import publish_display_data
 
 from daga_nb.engine.run import FlowRun
 from daga_nb.errors import FlowDefinitionError, describe
+from daga_nb.page.bundle import module, style
+from daga_nb.page.marks import face
 from daga_nb.render.dot import layout
-from daga_nb.widgets.bundle import module, style
 from daga_nb.widgets.commands import Command, parse
 from daga_nb.widgets.feed import Feed
 from daga_nb.widgets.loop import Home, after_each_cell
-from daga_nb.widgets.marks import face
 
 __all__ = ["FlowCanvas", "GraphWidget", "canvas"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from daga_nb.widgets.marks import KINDS, PLACES
+from daga_nb.page.marks import KINDS, PLACES
 
 __all__ = ["Command", "parse"]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from daga_nb.core.events import Event
 from daga_nb.engine.run import FlowRun
+from daga_nb.page.marks import fault_bits, head, node_mark
 from daga_nb.widgets.loop import Throttle
-from daga_nb.widgets.marks import fault_bits, head, node_mark
 
 __all__ = ["Feed"]
 

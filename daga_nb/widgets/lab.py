@@ -10,17 +10,18 @@ from typing import Any, Literal
 import traitlets
 
 from daga_nb.core.states import NodeState, RunState
+from daga_nb.debug.preview import preview, traceback_of
 from daga_nb.debug.stepper import BatchStep, OneAction, Pacer
 from daga_nb.engine.faults import Fault, Where
 from daga_nb.errors import DagaError, FlowDefinitionError, RunBusy, describe
 from daga_nb.flow import DagaFlow
-from daga_nb.widgets.bundle import module, style
+from daga_nb.page.bundle import module, style
+from daga_nb.page.marks import KINDS, PLACES
 from daga_nb.widgets.canvas import GRAPH_MODULES, GraphWidget
 from daga_nb.widgets.commands import Command
-from daga_nb.widgets.details import Watch, preview, traceback_of
+from daga_nb.widgets.details import Watch
 from daga_nb.widgets.log import Log
 from daga_nb.widgets.loop import capture_prints, name_in_notebook
-from daga_nb.widgets.marks import KINDS, PLACES
 from daga_nb.widgets.pace import delay_at
 
 __all__ = ["FlowLab", "lab"]

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from daga_nb.core.events import Event
 from daga_nb.core.states import NodeState
+from daga_nb.debug.preview import preview
+from daga_nb.page.marks import RUN_STATES, STATES
 from daga_nb.render.text import elide
-from daga_nb.widgets.details import preview
-from daga_nb.widgets.marks import RUN_STATES, STATES
 
 if TYPE_CHECKING:
     from daga_nb.engine.run import FlowRun

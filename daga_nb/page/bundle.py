@@ -8,7 +8,7 @@ from daga_nb.render.theme import LOOKS, RUN_LOOKS, css
 
 __all__ = ["module", "style"]
 
-_STATIC = files("daga_nb.widgets") / "static"
+_STATIC = files("daga_nb.page") / "static"
 
 
 def _read(name: str) -> str:
