@@ -80,7 +80,7 @@ class Page:
 
     def words(self) -> list[str]:
         """Give the log without times."""
-        return [" ".join(filter(None, line[4:])) for line in self.log]
+        return [" ".join(filter(None, line[4:6])) for line in self.log]
 
 
 def lab_of(

@@ -20,8 +20,13 @@ from daga_nb.engine.views import ByName, ReadOnly, Subscription
 from daga_nb.errors import DagaError, RollbackError
 
 if TYPE_CHECKING:
+    import os
+    from pathlib import Path
+
     from matplotlib.figure import Figure
 
+    from daga_nb.debug.history import History
+    from daga_nb.debug.story import Story
     from daga_nb.flow import DagaFlow
     from daga_nb.render.picture import Picture
 
@@ -30,6 +35,8 @@ __all__ = ["RunLook"]
 
 class RunLook:
     """The half of a `FlowRun` that changes nothing."""
+
+    _history: History | None = None
 
     def __init__(
         self,
@@ -198,6 +205,33 @@ class RunLook:
                 observers.remove(observer)
 
         return Subscription(close)
+
+    def take_notes(self) -> History:
+        """Keep from now on what is seen when each event happens: inputs, results, errors, as text.
+
+        A lab does so by itself. Without it, `story` has what can still be seen when it is asked for: of an
+        action that was tried several times, only its last error.
+        """
+        from daga_nb.debug.history import History
+
+        if self._history is None:
+            self._history = History(self)
+        return self._history
+
+    @property
+    def story(self) -> Story:
+        """The run so far as a value, to look back at, to save and to show."""
+        from daga_nb.debug.history import story_of
+
+        return story_of(self, self._history)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the story so far to a file, as JSON; ``Story.load`` reads it. See `Story.save`."""
+        return self.story.save(path)
+
+    def report(self, path: str | os.PathLike[str]) -> Path:
+        """Write the run so far as one HTML page that works offline. See `Story.report`."""
+        return self.story.report(path)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
         return self.picture()._repr_mimebundle_(include, exclude)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from daga_nb.core.states import NodeState, RunState
+from daga_nb.debug.breakpoints import Phase
 from daga_nb.engine.faults import Where
 from daga_nb.render.text import elide, seconds
 from daga_nb.render.theme import FAULT_GLYPH, LOOKS, RUN_LOOKS, edge_kind
@@ -15,15 +16,18 @@ if TYPE_CHECKING:
     from daga_nb.engine.run import FlowRun
 
 __all__ = [
+    "FACTS",
     "KINDS",
+    "PHASES",
     "PLACES",
     "RUN_STATES",
     "STATES",
+    "Planted",
     "edge_mode",
     "face",
-    "fault_bits",
     "head",
     "node_mark",
+    "planted_in",
 ]
 
 STATES = tuple(LOOKS)
@@ -31,10 +35,19 @@ RUN_STATES = tuple(RUN_LOOKS)
 PLACES: tuple[Where, ...] = ("before", "after", "rollback")
 """Where a fault strikes; the number 1, 2 or 4 of each is its bit in a mark."""
 
+PHASES: tuple[Phase, ...] = ("forward", "rollback")
+"""Where a run stops: before an action, or before its rollback."""
+
 KINDS: Mapping[str, type[Exception]] = {
     kind.__name__: kind for kind in (RuntimeError, TimeoutError, ConnectionError, ValueError)
 }
 """The kinds of failure that can be planted by a click."""
+
+FACTS = (
+    "attempt", "waits for", "waited for", "inputs", "result", "took", "rolled back in", "rollback took",
+    "rollback result", "rollback",
+)  # fmt: skip
+"""What an inspector says of an action, in this order; after it ``failed`` and ``rollback failed``."""
 
 MODES = ("idle", "done", "flow", "back", "undone", "dead")
 
@@ -92,21 +105,47 @@ def face(plan: Plan, name: str) -> dict[str, Any]:
         "place_words": ["before the effect", "after the effect", "in the rollback"],
         "place_pills": ["before", "after", "rollback"],
         "kinds": list(KINDS),
+        "facts": FACTS,
+        "forward": _NUMBER[_N.RUNNING],
+        "phases": PHASES,
         "fault_glyph": FAULT_GLYPH,
         "failed_glyph": LOOKS[_N.FAILED].glyph,
     }
 
 
-def fault_bits(run: FlowRun) -> dict[str, int]:
-    """Give the planted faults of each action as bits: 1 before, 2 after, 4 in the rollback."""
-    found: dict[str, int] = {}
+class Planted(NamedTuple):
+    """What is planted at an action, as bits.
+
+    Attributes
+    ----------
+    faults
+        1 before, 2 after, 4 in the rollback.
+    breaks
+        A breakpoint 1 before it, 2 before its rollback; 4 and 8: the run stands there now.
+    """
+
+    faults: int = 0
+    breaks: int = 0
+
+
+NOTHING = Planted()
+
+
+def planted_in(run: FlowRun) -> dict[str, Planted]:
+    """Give what is planted at each action where anything is."""
+    found: dict[str, Planted] = {}
     for fault in run.faults:
-        found[fault.at] = found.get(fault.at, 0) | _BIT[fault.where]
+        faults, breaks = found.get(fault.at, NOTHING)
+        found[fault.at] = Planted(faults | _BIT[fault.where], breaks)
+    for one in run.breakpoints:
+        faults, breaks = found.get(one.at, NOTHING)
+        bit = PHASES.index(one.phase) + 1
+        found[one.at] = Planted(faults, breaks | bit | (4 * bit if one in run.stopped_at else 0))
     return found
 
 
-def node_mark(run: FlowRun, node: int, faults: Mapping[str, int]) -> list[Any]:
-    """Give what a node shows now: its state, a duration, its faults as bits, and whether it failed."""
+def node_mark(run: FlowRun, node: int, planted: Mapping[str, Planted]) -> list[Any]:
+    """Give what a node shows now: its state, a duration, its faults, whether it failed, its breakpoints."""
     name = run.plan.names[node]
     state = run.node_states[node]
     lasted = None
@@ -114,7 +153,8 @@ def node_mark(run: FlowRun, node: int, faults: Mapping[str, int]) -> list[Any]:
         back = state is _N.ROLLED_BACK or state is _N.ROLLBACK_FAILED
         lasted = run.duration(name, rollback=back)
     failed = name in run.errors and state is not _N.UNKNOWN
-    return [_NUMBER[state], seconds(lasted), faults.get(name, 0), int(failed)]
+    faults, breaks = planted.get(name, NOTHING)
+    return [_NUMBER[state], seconds(lasted), faults, int(failed), breaks]
 
 
 def head(run: FlowRun) -> dict[str, Any]:

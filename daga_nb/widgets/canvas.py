@@ -12,7 +12,8 @@ from IPython.display import publish_display_data
 from daga_nb.engine.run import FlowRun
 from daga_nb.errors import FlowDefinitionError, describe
 from daga_nb.page.bundle import module, style
-from daga_nb.page.marks import face
+from daga_nb.page.marks import face, head
+from daga_nb.page.modules import GRAPH_MODULES
 from daga_nb.render.dot import layout
 from daga_nb.widgets.commands import Command, parse
 from daga_nb.widgets.feed import Feed
@@ -21,8 +22,6 @@ from daga_nb.widgets.loop import Home, after_each_cell
 __all__ = ["FlowCanvas", "GraphWidget", "canvas"]
 
 _VIEW = "application/vnd.jupyter.widget-view+json"
-
-GRAPH_MODULES = ("dom.js", "link.js", "camera.js", "node.js", "graph.js", "stage.js")
 
 
 def check_view(direction: Any, height: Any) -> None:
@@ -75,7 +74,7 @@ class GraphWidget(anywidget.AnyWidget):
         self.ignored = 0
         self._run = run
         self._home = Home(self._complain)
-        self._feed = Feed(self._tell, self._keep, self._extras, self._heard)
+        self._feed = Feed(self._tell, self._keep, self._extras, self._heard, self._head)
         self._feed.follow(run)
         super().__init__(
             direction=direction,
@@ -131,6 +130,9 @@ class GraphWidget(anywidget.AnyWidget):
 
     def _keep(self, snapshot: dict[str, Any]) -> None:
         self._now = snapshot
+
+    def _head(self, run: FlowRun) -> dict[str, Any]:
+        return head(run)
 
     def _extras(self, changed: set[int] | None) -> dict[str, Any]:
         return {}

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
-from daga_nb.page.marks import KINDS, PLACES
+from daga_nb.engine.admission import OnFailure
+from daga_nb.page.marks import KINDS, PHASES, PLACES
 
 __all__ = ["Command", "parse"]
+
+
+LONGEST = 2000
+"""Characters of the longest text that a page may send."""
 
 
 class Command(NamedTuple):
@@ -28,6 +33,14 @@ def _is_one_of(*choices: str) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, str) and value in choices
 
 
+def _is_batch(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value < 1_000_000
+
+
+def _is_short(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= LONGEST
+
+
 _WHERE = _is_one_of(*PLACES)
 _DIRECTION = _is_one_of("LR", "TB")
 
@@ -39,12 +52,21 @@ _FIELDS: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
     "rollback": {},
     "reset": {},
     "action": {},
+    "retry": {},
+    "fix": {},
+    "rerun": {"to": _is_batch},
+    "failure": {"to": _is_one_of(*get_args(OnFailure))},
     "speed": {"to": _is_share},
     "direction": {"to": _DIRECTION},
 }
 _NODE_FIELDS: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
     "look": {},
     "cycle": {},
+    "stops": {},
+    "stop": {"to": _is_one_of(*PHASES)},
+    "again": {},
+    "skip": {"to": _is_short},
+    "predict": {},
     "plant": {"where": _WHERE, "kind": _is_one_of(*KINDS)},
     "clear": {"where": _WHERE},
 }

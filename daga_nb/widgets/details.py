@@ -6,17 +6,19 @@ import functools
 import inspect
 import textwrap
 import tokenize
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from daga_nb.core.moves import Undo
+from daga_nb.core.events import Event
 from daga_nb.core.states import NodeState
 from daga_nb.debug.preview import LONGEST_TEXT, preview, traceback_of
 from daga_nb.engine.calls import display_name
 from daga_nb.page.marks import PLACES
+from daga_nb.page.tape import NO_ROLLBACK, history_of
 from daga_nb.render.text import elide, seconds
 
 if TYPE_CHECKING:
+    from daga_nb.debug.story import Note
     from daga_nb.engine.run import FlowRun
     from daga_nb.flow import DagaFlow
 
@@ -75,10 +77,14 @@ def _signature(function: Any) -> str:
         return name
 
 
-def details(run: FlowRun, node: int, sources: Sources) -> dict[str, Any]:
-    """Give what the inspector shows of an action: what it got, what it gave, how it failed, what it is."""
+def details(run: FlowRun, node: int, sources: Sources, told: Iterable[tuple[Event, Note]]) -> dict[str, Any]:
+    """Give what the inspector shows of an action: what it got, what it gave, how it failed, what it is.
+
+    `told` are its events, with their notes.
+    """
     name = run.plan.names[node]
-    events = [event for event in run.events if event.node == name]
+    told = list(told)
+    events = [event for event, _ in told]
     begun = any(event.state is NodeState.RUNNING for event in events)
     rows = [["attempt", str(events[-1].attempt)]] if begun else []
     before = [run.plan.names[one] for one in run.plan.predecessors[node]]
@@ -97,10 +103,9 @@ def details(run: FlowRun, node: int, sources: Sources) -> dict[str, Any]:
             rows.append([label, seconds(lasted)])
     if name in run.rollback_results:
         rows.append(["rollback result", preview(run.rollback_results[name])])
-    undo = run.calls[node].undo
-    if undo is not Undo.CALL:
-        none = "no effect: nothing to undo" if undo is Undo.NOTHING else "none: its effect stays"
-        rows.append(["rollback", none])
+    undo = run._driver.machine.undo
+    if undo[node] in NO_ROLLBACK:
+        rows.append(["rollback", NO_ROLLBACK[undo[node]]])
     errors = []
     if name in run.errors:
         errors.append(["failed", traceback_of(run.errors[name])])
@@ -119,8 +124,12 @@ def details(run: FlowRun, node: int, sources: Sources) -> dict[str, Any]:
             }
             for place in PLACES
         ],
+        "stops": [one.phase for one in run.breakpoints if one.at == name],
         "sources": sources.of(node),
-        "events": [[f"{event.at:.3f} s", event.state.word, event.reason[:300]] for event in events[-20:]],
+        "history": history_of(run.plan, undo, node, told),
+        "events": [
+            [f"{event.at:.3f} s", event.state.word, event.reason[:300], event.seq] for event in events[-20:]
+        ],
     }
 
 
@@ -133,13 +142,21 @@ class Watch:
         Whose actions they are.
     send
         Is given each message.
+    told
+        Gives the events of an action, with their notes.
     """
 
     MOST = 8
 
-    def __init__(self, flow: DagaFlow[Any, Any], send: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(
+        self,
+        flow: DagaFlow[Any, Any],
+        send: Callable[[dict[str, Any]], None],
+        told: Callable[[int], Iterable[tuple[Event, Note]]],
+    ) -> None:
         self._sources = Sources(flow)
         self._send = send
+        self._told = told
         self._nodes: dict[int, None] = {}
 
     def add(self, run: FlowRun, node: int) -> None:
@@ -157,7 +174,7 @@ class Watch:
                 self._tell(run, node)
 
     def _tell(self, run: FlowRun, node: int) -> None:
-        self._send({"t": "look", **details(run, node, self._sources)})
+        self._send({"t": "look", **details(run, node, self._sources, self._told(node))})
 
 
 def _kind(error: Any) -> str:

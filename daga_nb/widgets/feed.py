@@ -8,7 +8,7 @@ from typing import Any
 
 from daga_nb.core.events import Event
 from daga_nb.engine.run import FlowRun
-from daga_nb.page.marks import fault_bits, head, node_mark
+from daga_nb.page.marks import Planted, head, node_mark, planted_in
 from daga_nb.widgets.loop import Throttle
 
 __all__ = ["Feed"]
@@ -36,6 +36,8 @@ class Feed:
         Gives what else belongs into a message; it is told which nodes changed, or None for a snapshot.
     on_event
         Is told each event of the run.
+    head_of
+        Gives what is said about a run as a whole.
 
     Examples
     --------
@@ -58,18 +60,20 @@ class Feed:
         keep: Callable[[dict[str, Any]], None],
         extras: Callable[[set[int] | None], dict[str, Any]] | None = None,
         on_event: Callable[[Event], None] | None = None,
+        head_of: Callable[[FlowRun], dict[str, Any]] = head,
     ) -> None:
         self._send = send
         self._keep = keep
         self._extras = extras or (lambda changed: {})
         self._on_event = on_event
+        self._head_of = head_of
         self._run: FlowRun | None = None
         self._close_subscription: Callable[[], None] = lambda: None
         self._version = 0
         self._kept = -1
         self._anew = False
         self._changed: set[int] = set()
-        self._faults: dict[str, int] = {}
+        self._planted: dict[str, Planted] = {}
         self._head: dict[str, Any] = {}
         self._lock = threading.RLock()
         self._frames = Throttle(self.flush, FRAME)
@@ -83,8 +87,8 @@ class Feed:
         self._close_subscription = subscription.close
         with self._lock:
             self._changed = set()
-            self._faults = fault_bits(run)
-            self._head = head(run)
+            self._planted = planted_in(run)
+            self._head = self._head_of(run)
             self._anew = True
 
     def close(self) -> None:
@@ -112,9 +116,9 @@ class Feed:
         if run is None:
             return {}
         with self._lock:
-            faults = fault_bits(run)
-            nodes = [node_mark(run, node, faults) for node in range(len(run.plan))]
-            return {"v": self._version, "nodes": nodes, "head": head(run), **self._extras(None)}
+            planted = planted_in(run)
+            nodes = [node_mark(run, node, planted) for node in range(len(run.plan))]
+            return {"v": self._version, "nodes": nodes, "head": self._head_of(run), **self._extras(None)}
 
     def tell_all(self) -> None:
         """Send a snapshot: to a view that has just opened, or because the run is another one."""
@@ -138,15 +142,15 @@ class Feed:
     def _changes(self, run: FlowRun) -> dict[str, Any]:
         # Replaced at once rather than read and cleared: events may come in on another thread.
         changed, self._changed = self._changed, set()
-        faults = fault_bits(run)
-        for name in {**faults, **self._faults}:
-            if faults.get(name) != self._faults.get(name):
+        planted = planted_in(run)
+        for name in {**planted, **self._planted}:
+            if planted.get(name) != self._planted.get(name):
                 changed.add(run.plan.ids[name])
-        self._faults = faults
+        self._planted = planted
         message: dict[str, Any] = {}
         if changed:
-            message["nodes"] = [[node, *node_mark(run, node, faults)] for node in sorted(changed)]
-        now = head(run)
+            message["nodes"] = [[node, *node_mark(run, node, planted)] for node in sorted(changed)]
+        now = self._head_of(run)
         if now != self._head:
             message["head"] = self._head = now
         return {**message, **self._extras(changed)}

@@ -1,40 +1,33 @@
-"""The laboratory: the live graph with its controls, inspector and log, as one piece."""
+"""The laboratory: the live graph with its controls, inspector, history and log, as one piece."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable
-from functools import partial
+from collections.abc import Iterable
 from typing import Any, Literal
 
-import traitlets
-
-from daga_nb.core.states import NodeState, RunState
-from daga_nb.debug.preview import preview, traceback_of
-from daga_nb.debug.stepper import BatchStep, OneAction, Pacer
-from daga_nb.engine.faults import Fault, Where
-from daga_nb.errors import DagaError, FlowDefinitionError, RunBusy, describe
+from daga_nb.core.states import RunState
+from daga_nb.debug.stepper import BatchStep, OneAction
+from daga_nb.engine.admission import OnFailure
+from daga_nb.engine.faults import Fault
+from daga_nb.errors import FlowDefinitionError
 from daga_nb.flow import DagaFlow
 from daga_nb.page.bundle import module, style
-from daga_nb.page.marks import KINDS, PLACES
-from daga_nb.widgets.canvas import GRAPH_MODULES, GraphWidget
+from daga_nb.page.modules import GRAPH_MODULES, VIEWER_MODULES
 from daga_nb.widgets.commands import Command
-from daga_nb.widgets.details import Watch
-from daga_nb.widgets.log import Log
-from daga_nb.widgets.loop import capture_prints, name_in_notebook
+from daga_nb.widgets.decisions import LabDecisions
+from daga_nb.widgets.obey import obey
 from daga_nb.widgets.pace import delay_at
 
 __all__ = ["FlowLab", "lab"]
 
-_UNDERWAY = (RunState.RUNNING, RunState.ROLLING_BACK)
 _UNDOABLE = (RunState.RUNNING, RunState.SUCCEEDED)
 
 
-class FlowLab(GraphWidget):
+class FlowLab(LabDecisions):
     """A laboratory for one flow. `lab` makes it.
 
-    Every button is a method here: `play`, `pause`, `step`, `step_action`, `rollback`, `reset`, `plant`. They
-    start a task on the notebook's event loop and return at once, so no cell is ever blocked.
+    Every button is a method here. Those that run something start a task on the notebook's event loop and return
+    at once, so no cell is ever blocked.
 
     Attributes
     ----------
@@ -46,13 +39,11 @@ class FlowLab(GraphWidget):
     >>> flow = DagaFlow([(abs, max)], name="tiny")
     >>> bench = FlowLab(flow, input=-3)
     >>> bench.run.state.word, sorted(bench.possible)
-    ('ready', ['action', 'run', 'step'])
+    ('ready', ['action', 'rerun', 'run', 'step'])
     """
 
-    _esm = module(*GRAPH_MODULES, "bar.js", "inspector.js", "log.js", "lab.js")
-    _css = style("graph.css", "lab.css")
-
-    speed = traitlets.Float(0.5, min=0.0, max=1.0).tag(sync=True)
+    _esm = module(*GRAPH_MODULES, *VIEWER_MODULES, "bar.js", "decide.js", "quiz.js", "scenarios.js", "lab.js")
+    _css = style("graph.css", "viewer.css", "lab.css")
 
     def __init__(
         self,
@@ -60,19 +51,14 @@ class FlowLab(GraphWidget):
         input: Any = None,
         *,
         faults: Iterable[Fault] = (),
+        on_failure: OnFailure = "rollback",
+        quiz: bool = False,
         speed: float = 0.5,
         direction: Literal["LR", "TB"] = "LR",
         height: int | None = None,
     ) -> None:
-        run = flow.start(input, faults=faults)
-        self._flow = flow
-        self._count = 1
-        self._log = Log(partial(name_in_notebook, self))
-        self._shown: dict[str, Any] = {}
-        self._watch = Watch(flow, self._tell)
-        self._pacer = Pacer(delay_at(speed))
-        self._working: dict[asyncio.Task[None], bool] = {}
-        super().__init__(run, direction=direction, height=height, speed=speed)
+        run = flow.start(input, faults=faults, on_failure=on_failure)
+        super().__init__(run, quiz=quiz, speed=speed, direction=direction, height=height)
 
     # ------------------------------------------------------------ the buttons
 
@@ -80,19 +66,25 @@ class FlowLab(GraphWidget):
     def possible(self) -> frozenset[str]:
         """The commands that can be given now."""
         run, found = self._run, set()
-        idle = not self._working and not run.busy
+        idle = self._idle
+        failed = bool(run.undecided)
         if any(self._working.values()):
             found.add("run" if self._pacer.paused else "pause")
-        elif idle and run.next.direction is not None:
+        elif self._asking:
+            found |= {"step"} if self._quiz and self._quiz.guess else set()
+        elif idle and run.next.direction is not None and not (failed and run.state is RunState.RUNNING):
             found |= {"run", "step", "action"}
-        if run.state in _UNDOABLE and (idle or self._working):
+        if run.state in _UNDOABLE and not run.released and (idle or self._working):
             found.add("rollback")
-        if idle and run.state is not RunState.READY:
-            found.add("reset")
+        if idle:
+            found.add("rerun")
+            found |= {"reset"} if run.state is not RunState.READY else set()
+            found |= {"retry"} if failed else set()
+            found |= {"skip"} if failed and run.state is RunState.RUNNING else set()
         return frozenset(found)
 
     def play(self) -> None:
-        """Run on to the end, forward or back, at the pace of `speed`, until `pause`."""
+        """Run on to the end, forward or back, at the pace of `speed`, until `pause` or a breakpoint."""
         self._log.say("{lab}.play()")
         self._pacer.resume()
         if not self._working:
@@ -107,6 +99,8 @@ class FlowLab(GraphWidget):
     def step(self) -> None:
         """Run one batch, forward or back."""
         self._log.say("await {lab}.run.step()")
+        if self._asking and self._quiz is not None:
+            self._mark_prediction()
         stepper = BatchStep(self._run.plan)
         stepper.dwell = self._pacer.dwell
         self._work(lambda: self._run.drive(stepper, stops=False))
@@ -130,38 +124,38 @@ class FlowLab(GraphWidget):
         self._work(lambda: self._run.rollback(self._pacer), paced=True)
 
     def reset(self) -> None:
-        """Begin a new run with the same input and the same faults; the old one is left as it was."""
-        old = self._run
-        if self._working or old.busy:
-            raise RunBusy("this run is going on: pause it, and let what runs finish, before the reset")
+        """Begin a new run with the same input, faults and breakpoints; the old one is left as it was."""
+        self._check_idle()
         self._log.say("{lab}.reset()")
-        left = sum(state is NodeState.SUCCEEDED for state in old.node_states)
-        if left and old.state in _UNDERWAY:
-            self._log.add("note", f"run {self._count} is left without rollback; still done: {left}")
-        self._run = self._flow.start(old.input, faults=old.faults)
-        self._count += 1
-        self._pacer = Pacer(self._pacer.delay)
-        self._log.add("note", f"run {self._count} is ready")
-        self._feed.follow(self._run)
-        self._feed.tell_all()
-        self._watch.changed(self._run, None)
-        self._feed.touch()
+        old = self._run
+        run = self._flow.start(old.input, faults=old.faults, on_failure=old.on_failure)
+        self._begin(run, "is ready")
 
-    def plant(self, name: str, where: Where = "before", error: Exception | None = None) -> None:
-        """Plant a failure at an action: ``"before"`` or ``"after"`` its effect, or in its ``"rollback"``."""
-        fault = Fault.raising(error or RuntimeError("planted"), at=name, where=where)
-        self._run.clear_faults(at=name, where=where)
-        self._run.inject(fault)
-        self._log.say(f"{{lab}}.run.inject({fault})")
-        self._log.add("note", f"⚡ failure planted at {name}", f"{fault.place}: {describe(fault.fire())}")
-        self._feed.touch()
+    def rerun(self, batch: int, **changes: Any) -> None:
+        """Re-run from here: go on with a new run that begins with `batch`, with what came before from this one.
 
-    def unplant(self, name: str, where: Where | None = None) -> None:
-        """Take a planted failure out again."""
-        self._run.clear_faults(at=name, where=where)
-        self._log.say(f"{{lab}}.run.clear_faults(at={name!r}{'' if where is None else f', where={where!r}'})")
-        self._log.add("note", f"failure removed at {name}", where or "")
-        self._feed.touch()
+        It inherits results, not effects: what this run did before is not undone by it, unless ``adopt=True``.
+        Nothing starts yet, so that faults can be planted and functions replaced first.
+
+        Parameters
+        ----------
+        batch
+            The batch that it begins with, from 1.
+        changes
+            ``results``, ``replace``, ``faults``, ``adopt``, ``input``: as for `FlowRun.fork`.
+
+        Raises
+        ------
+        ForkError
+            If the run cannot be forked in this way.
+        """
+        self._check_idle()
+        forked = self._run.fork(batch, **changes)
+        more = "".join(f", {name}={value!r}" for name, value in changes.items())
+        self._log.say(f"{{lab}}.rerun({batch}{more})")
+        self._begin(forked, _words_of_fork(batch, self._count, bool(changes.get("adopt"))))
+
+    # ---------------------------------------------------------------------- page
 
     def close(self) -> None:
         """Let nothing more start, and take the views away."""
@@ -169,95 +163,27 @@ class FlowLab(GraphWidget):
             self._pacer.pause()
         super().close()
 
-    # ---------------------------------------------------------- in the kernel
-
-    def _work(self, begin: Callable[[], Awaitable[Any]], paced: bool = False) -> None:
-        """Start what a button asks for, and return at once; `paced` if it can be paused."""
-
-        async def work() -> None:
-            try:
-                with capture_prints(self._print):
-                    await begin()
-            finally:
-                del self._working[task]
-                self._log.end_lines()
-                self._feed.rest()
-
-        task = self._home.start(work())
-        self._working[task] = paced
-        self._feed.touch()
-
-    def _print(self, text: str) -> None:
-        self._log.write(text)
-        self._home.call(self._feed.touch)
-
-    def _heard(self, event: Any) -> None:
-        self._log.tell(self._run, event)
-        super()._heard(event)
-
-    def _complain(self, error: BaseException) -> None:
-        more = "" if isinstance(error, DagaError) else traceback_of(error).partition("\n")[2]
-        for one in error.exceptions if isinstance(error, BaseExceptionGroup) else [error]:
-            self._log.add("error", describe(one), more)
-        self._feed.touch()
-
-    @traitlets.observe("speed")
-    def _hurry(self, change: Any) -> None:
-        self._pacer.delay = delay_at(change.new)
-
-    def _extras(self, changed: set[int] | None) -> dict[str, Any]:
-        facts = {
-            "run": self._count,
-            "input": "" if self._run.input is None else preview(self._run.input, 60),
-            "can": sorted(self.possible),
-            "pausing": bool(self._working) and self._pacer.paused,
-            "held": not self._working and not self._run.busy and self._run.state in _UNDERWAY,
-        }
-        if changed is None:
-            return {"lab": facts, "log": [*self._log.lines], "python": [*self._log.python]}
-        found: dict[str, Any] = {"log": self._log.take(), "python": self._log.take_python()}
-        if facts != self._shown:
-            found["lab"] = self._shown = facts
-        self._watch.changed(self._run, changed)
-        return {name: value for name, value in found.items() if value}
+    def _facts(self) -> dict[str, Any]:
+        run = self._run
+        facts = {**super()._facts(), "can": sorted(self.possible)}
+        if self._idle and run.undecided:
+            facts["failed"] = [run.plan.ids[name] for name in run.undecided]
+        return facts
 
     def _obey(self, command: Command) -> None:
         super()._obey(command)
-        name = "" if command.node is None else self._run.plan.names[command.node]
-        if command.name in _BUTTONS:
-            if command.name in self.possible:
-                _BUTTONS[command.name](self)
-        elif command.name == "speed":
-            self.speed = float(command.to)
-            self._log.say(f"{{lab}}.speed = {self.speed:.2f}")
-        elif command.name == "look" and command.node is not None:
-            self._watch.add(self._run, command.node)
-        elif command.name == "plant":
-            self.plant(name, command.where, KINDS[command.kind]("planted"))
-        elif command.name == "clear":
-            self.unplant(name, command.where)
-        elif command.name == "cycle" and command.node is not None:
-            self._cycle(command.node, name)
-
-    def _cycle(self, node: int, name: str) -> None:
-        """Move the failure at a node on: before, after, in the rollback, none."""
-        planted = [fault.where for fault in self._run.faults if fault.at == name]
-        places = [place for place in PLACES if place != "rollback" or self._run.calls[node].rollback]
-        following = places.index(planted[-1]) + 1 if planted else 0
-        if planted:
-            self.unplant(name)
-        if following < len(places):
-            self.plant(name, places[following])
+        obey(self, command)
 
 
-_BUTTONS: dict[str, Callable[[FlowLab], None]] = {
-    "run": FlowLab.play,
-    "pause": FlowLab.pause,
-    "step": FlowLab.step,
-    "action": FlowLab.step_action,
-    "rollback": FlowLab.rollback,
-    "reset": FlowLab.reset,
-}
+def _words_of_fork(batch: int, old: int, adopt: bool) -> str:
+    if batch == 1:
+        return f"begins with batch 1, anew: what run {old} did is not undone by it"
+    if adopt:
+        return f"begins with batch {batch}: it has the results of run {old}, and adopts its effects, to undo them"
+    return (
+        f"begins with batch {batch}: it inherits the results of run {old}, not its effects; "
+        f"what run {old} did before is not undone by it"
+    )
 
 
 def lab(
@@ -265,11 +191,13 @@ def lab(
     input: Any = None,
     *,
     faults: Iterable[Fault] = (),
+    on_failure: OnFailure = "rollback",
+    quiz: bool = False,
     speed: float = 0.5,
     direction: Literal["LR", "TB"] = "LR",
     height: int | None = None,
 ) -> FlowLab:
-    """Give a laboratory for `flow`: run it, step it, break it, and watch the rollback.
+    """Give a laboratory for `flow`: run it, step it, break it, mend it, and watch the rollback.
 
     Parameters
     ----------
@@ -279,6 +207,10 @@ def lab(
         What the actions without predecessors get.
     faults
         Failures planned in advance; more can be planted by a click.
+    on_failure
+        ``"rollback"``, or ``"pause"``: a failure stops the run before anything is rolled back.
+    quiz
+        Before each rollback step the learner has to say what will be undone next.
     speed
         From 0, slow enough to follow by eye, to 1, as fast as it goes.
     direction
@@ -298,4 +230,13 @@ def lab(
             f"lab shows a DagaFlow, not {type(flow).__name__}; for a run there is canvas(run)"
         )
     delay_at(speed)
-    return FlowLab(flow, input, faults=faults, speed=speed, direction=direction, height=height)
+    return FlowLab(
+        flow,
+        input,
+        faults=faults,
+        on_failure=on_failure,
+        quiz=quiz,
+        speed=speed,
+        direction=direction,
+        height=height,
+    )

@@ -5,37 +5,38 @@ from __future__ import annotations
 import re
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from daga_nb.core.events import Event
+from daga_nb.core.plan import Plan
 from daga_nb.core.states import NodeState
-from daga_nb.debug.preview import preview
-from daga_nb.page.marks import RUN_STATES, STATES
+from daga_nb.page.words import TOGETHER, Line, joined, line_of
 from daga_nb.render.text import elide
 
 if TYPE_CHECKING:
-    from daga_nb.engine.run import FlowRun
+    from daga_nb.debug.story import Note
 
 __all__ = ["Log"]
 
-KEPT_LINES = 500
+KEPT_LINES = 2000
 _LONGEST = 600
-_NAMED = 6
-_TOGETHER = frozenset({NodeState.RUNNING, NodeState.ROLLING_BACK, NodeState.ABANDONED})
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
 """The colours and moves of a terminal: the log has its own."""
-
-_NUMBER = {state: number for number, state in enumerate(STATES)}
-_RUN_NUMBER = {state: number for number, state in enumerate(RUN_STATES)}
 
 
 class Log:
     r"""The lines of the log, and the lines of Python that do the same as the clicks.
 
-    A line is ``[kind, time, state, place, words, more]``: `kind` is ``"node"``, ``"run"``, ``"print"``,
-    ``"error"`` or ``"note"``; `state` is the number of a node's or a run's state, or -1.
+    Parameters
+    ----------
+    name_of_lab
+        Gives what the notebook calls the lab.
+    seq
+        Gives after how many events a line stands that is added now.
+    wrote
+        Is told each line that was printed.
 
     Examples
     --------
@@ -47,13 +48,20 @@ class Log:
     ['charging the card', 'and']
     """
 
-    def __init__(self, name_of_lab: Callable[[], str | None] = lambda: None) -> None:
+    def __init__(
+        self,
+        name_of_lab: Callable[[], str | None] = lambda: None,
+        seq: Callable[[], int] = lambda: 0,
+        wrote: Callable[[str], None] = lambda line: None,
+    ) -> None:
         self._name_of_lab = name_of_lab
-        self.lines: deque[list[Any]] = deque(maxlen=KEPT_LINES)
+        self._seq = seq
+        self._wrote = wrote
+        self.lines: deque[Line] = deque(maxlen=KEPT_LINES)
         self.python: deque[str] = deque(maxlen=KEPT_LINES)
         self._fresh_python: list[str] = []
-        self._fresh: list[list[Any]] = []
-        self._open: tuple[tuple[Any, int], list[str]] | None = None
+        self._fresh: list[Line] = []
+        self._open: tuple[tuple[NodeState, str], list[str]] | None = None
         self._begun: dict[int, tuple[str, int]] = {}
         self._lock = threading.Lock()
 
@@ -63,15 +71,15 @@ class Log:
         """Add a line."""
         with self._lock:
             self._open = None
-            self._append([kind, time, state, place, words[:_LONGEST], more[:_LONGEST]])
+            self._append([kind, time, state, place, words[:_LONGEST], more[:_LONGEST], self._seq()])
 
-    def _append(self, line: list[Any]) -> None:
+    def _append(self, line: Line) -> None:
         self.lines.append(line)
         self._fresh.append(line)
         if len(self._fresh) > KEPT_LINES:
             del self._fresh[: -KEPT_LINES // 2]
 
-    def take(self) -> list[list[Any]]:
+    def take(self) -> list[Line]:
         """Give the lines that were not taken yet."""
         with self._lock:
             taken, self._fresh, self._open = self._fresh, [], None
@@ -99,7 +107,7 @@ class Log:
             begun, lost = self._begun.pop(thread, ("", 0))
             *whole, rest = (begun + text).split("\n")
             for line in whole:
-                self._append(["print", "", -1, "", _cut(line, lost), ""])
+                self._print(_cut(line, lost))
                 lost = 0
             if rest:
                 # What a carriage return writes over is gone, as on a terminal.
@@ -108,55 +116,39 @@ class Log:
                 self._begun[thread] = kept, (0 if start else lost) + len(rest) - start - len(kept)
             self._open = None
 
+    def _print(self, line: str) -> None:
+        self._append(["print", "", -1, "", line, "", self._seq()])
+        self._wrote(line)
+
     def end_lines(self) -> None:
         """Add what was printed without a line's end."""
         with self._lock:
             for line, lost in self._begun.values():
-                self._append(["print", "", -1, "", _cut(line, lost), ""])
+                self._print(_cut(line, lost))
             self._begun.clear()
 
-    def tell(self, run: FlowRun, event: Event) -> None:
-        """Add an event of `run`, in words."""
-        time = f"{event.at:.3f} s"
-        if event.node is None:
-            more = event.reason
-            self.add("run", f"run {event.state.word}", more, time, _RUN_NUMBER[event.state])  # type: ignore[index]
-            return
-        state = NodeState(event.state)
-        batch = run.plan.batch_of[run.plan.ids[event.node]] + 1
-        name = elide(event.node, 60)
-        if state in _TOGETHER:
-            self._tell_together(time, state, batch, name)
-        else:
-            words = f"{name} {state.word}"
-            self.add("node", words, self._outcome(run, event, state), time, _NUMBER[state], f"batch {batch}")
-
-    def _tell_together(self, time: str, state: NodeState, batch: int, name: str) -> None:
+    def tell(self, plan: Plan, event: Event, note: Note) -> None:
+        """Add an event, in words."""
+        line = line_of(plan, event, note)
         with self._lock:
-            if self._open is not None and self._open[0] == (state, batch):
-                names = self._open[1]
-                names.append(name)
-                self._fresh[-1][4] = _together(names, state)
+            if event.node is None or event.state not in TOGETHER:
+                self._open = None
+                self._append(line)
+                return
+            state, name = NodeState(event.state), elide(event.node, 60)
+            if self._open is not None and self._open[0] == (state, line[3]):
+                self._open[1].append(name)
+                self._fresh[-1][4] = joined(self._open[1], state)
             else:
-                names = [name]
-                self._append(["node", time, _NUMBER[state], f"batch {batch}", _together(names, state), ""])
-                self._open = ((state, batch), names)
+                self._append(line)
+                self._open = ((state, line[3]), [name])
 
-    def _outcome(self, run: FlowRun, event: Event, state: NodeState) -> str:
-        if event.reason:
-            return event.reason
-        given: Mapping[Any, Any] = {
-            NodeState.SUCCEEDED: run.results,
-            NodeState.ROLLED_BACK: run.rollback_results,
-        }.get(state, {})
-        return f"→ {preview(given[event.node], 120)}" if event.node in given else ""
-
-
-def _together(names: list[str], state: NodeState) -> str:
-    shown = ", ".join(names[:_NAMED])
-    if len(names) > _NAMED:
-        shown += f" and {len(names) - _NAMED} more"
-    return f"{shown} {state.word}"
+    def begin(self) -> None:
+        """Take note that another run begins: what stands here belongs to no moment of it."""
+        with self._lock:
+            self._open = None
+            for line in self.lines:
+                line[6] = 0
 
 
 def _cut(line: str, lost: int) -> str:

@@ -1,5 +1,5 @@
 // @ts-check
-// The lab's head and toolbar: what the run is doing, and what can be asked of it.
+// The lab's toolbar: what can be asked of it.
 
 const BUTTONS = [
   { cmd: "run", icon: "run", label: "Run", key: "Space", title: "Run (Space)", class: "dnb-go" },
@@ -19,50 +19,31 @@ const KEYS = [
   ["B", "roll back"],
   ["R", "reset"],
   ["F", "plant or remove a failure at the selected node"],
+  ["S", "stop before the selected node, or its rollback"],
+  ["D", "pause at a failure, or roll back at once"],
+  ["T   X", "after a failure: retry; fix and resume"],
+  ["C", "scenarios: save, or replay"],
   ["Arrows", "select a node"],
+  [",   .", "look back, and on, by event"],
+  ["<   >", "look back, and on, by batch"],
+  ["H   P", "to the history slider; play back"],
+  ["Home End", "the beginning; the present"],
   ["+  -  0", "zoom in, zoom out, fit"],
   ["L", "left to right, or top to bottom"],
   ["Escape", "back to the cell"],
 ];
 
-const HELD = "paused";
-const HELD_BACK = "paused, going back";
-
-/**
- * As wide as its longest word, so that what stands beside it never moves.
- * @param {any} face
- */
-function chipWidth(face) {
-  const words = [...face.run_looks.map((/** @type {any} */ look) => look.word), HELD_BACK];
-  return Math.ceil(Math.max(...words.map((word) => widthOf(`◐ ${word}`, `640 13px ${FONT}`)))) + 26;
-}
-
 class Bar {
   /**
    * @param {any} model
-   * @param {any} face
    * @param {{ send(command: any): void, side(): void, view: Element[] }} asked
    */
-  constructor(model, face, asked) {
+  constructor(model, asked) {
     this.model = model;
-    this.face = face;
     /** @type {Set<string>} */
     this.can = new Set();
     /** @type {Record<string, any>} */
     this.buttons = {};
-    this.facts = html("span", { class: "dnb-soft dnb-facts" });
-    this.chip = html("span", { class: "dnb-chip", style: `width: ${chipWidth(face)}px` });
-    this.progress = html("span", { class: "dnb-progress", role: "progressbar", "aria-label": "progress", "aria-valuemin": 0 });
-    this.status = html("span", { class: "dnb-next", role: "status", "aria-live": "polite" });
-    this.head = html(
-      "div",
-      { class: "dnb-head" },
-      html("b", { class: "dnb-title", text: face.name, title: face.name }),
-      this.facts,
-      this.chip,
-      this.progress,
-      this.status,
-    );
     this.slider = html("input", {
       type: "range",
       min: 0,
@@ -72,17 +53,27 @@ class Bar {
       title: "Speed: slow enough to follow by eye, or as fast as it goes",
       oninput: () => asked.send({ cmd: "speed", to: Number(this.slider.value) / 100 }),
     });
-    this.tools = html("div", { class: "dnb-tools", role: "toolbar", "aria-label": "controls" });
+    this.pauses = html("input", {
+      type: "checkbox",
+      onchange: () => asked.send({ cmd: "failure", to: this.pauses.checked ? "pause" : "rollback" }),
+    });
+    this.element = html("div", { class: "dnb-tools", role: "toolbar", "aria-label": "controls" });
     for (const look of BUTTONS) {
-      if (!look) this.tools.append(html("span", { class: "dnb-rule" }));
+      if (!look) this.element.append(html("span", { class: "dnb-rule" }));
       else {
         const made = button(/** @type {any} */ (look), () => asked.send({ cmd: look.cmd }));
         made.dataset.command = look.cmd;
         this.buttons[look.cmd] = made;
-        this.tools.append(made);
+        this.element.append(made);
       }
     }
-    this.tools.append(
+    this.element.append(
+      html(
+        "label",
+        { class: "dnb-pauses", title: "Stop at a failure, before anything is rolled back, and decide (D)" },
+        this.pauses,
+        html("span", { class: "dnb-soft", text: "pause at failure" }),
+      ),
       html("label", { class: "dnb-speed" }, html("span", { class: "dnb-soft", text: "speed" }), this.slider),
       html("span", { class: "dnb-space" }),
       ...asked.view,
@@ -97,59 +88,18 @@ class Bar {
 
   /** @param {any} facts */
   lab(facts) {
-    this.facts.textContent = [`run ${facts.run}`, facts.input && `input ${facts.input}`].filter(Boolean).join(" · ");
-    this.facts.title = this.facts.textContent;
     this.can = new Set(facts.can);
-    this.held = facts.held;
-    this.pausing = facts.pausing;
+    this.pauses.checked = facts.on_failure === "pause";
     this.possible(true);
-    this.word();
-  }
-
-  /** @param {any} head */
-  show(head) {
-    this.last = head;
-    const total = this.face.names.length;
-    const idle = this.face.looks[0].key;
-    let done = 0;
-    const busy = (/** @type {number[]} */ [state]) => Number(this.face.looks[state].busy);
-    this.progress.replaceChildren(
-      ...[...head.counts].sort((one, other) => busy(one) - busy(other)).flatMap((/** @type {number[]} */ [state, count]) => {
-        const key = this.face.looks[state].key;
-        if (key === idle) return [];
-        done += count;
-        return [html("i", { "data-state": key, style: `width: ${(100 * count) / total}%` })];
-      }),
-    );
-    this.progress.setAttribute("aria-valuemax", String(total));
-    this.progress.setAttribute("aria-valuenow", String(done));
-    const words = head.counts.map((/** @type {number[]} */ [state, count]) => `${count} ${this.face.looks[state].word}`);
-    this.progress.title = words.join(", ");
-    this.progress.setAttribute("aria-valuetext", words.join(", "));
-    this.word();
-  }
-
-  word() {
-    if (!this.last) return;
-    const look = this.face.run_looks[this.last.state];
-    this.chip.dataset.run = look.key;
-    const held = this.last.way < 0 ? HELD_BACK : HELD;
-    this.chip.textContent = `${look.glyph} ${this.held ? held : look.word}`;
-    const busy = this.last.counts.some((/** @type {number[]} */ [state]) => this.face.looks[state].busy);
-    const line = this.pausing && busy ? `pausing after this: ${this.last.next}` : this.last.next;
-    if (this.status.textContent !== line) this.status.textContent = line;
-    this.status.title = line;
   }
 
   /** @param {boolean} connected */
   possible(connected) {
     for (const [name, element] of Object.entries(this.buttons)) enable(element, connected && this.can.has(name));
-    this.slider.disabled = !connected;
+    this.slider.disabled = this.pauses.disabled = !connected;
   }
 
-  /** @param {string} text */
-  say(text) {
-    this.status.textContent = text;
+  lose() {
     this.can = new Set();
     this.possible(false);
   }

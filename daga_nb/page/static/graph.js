@@ -7,7 +7,7 @@ const MANY = 400;
 class Graph {
   /**
    * @param {any} face
-   * @param {boolean} breakable whether a failure can be planted on a card
+   * @param {boolean} breakable whether failures and breakpoints can be planted on a card
    */
   constructor(face, breakable) {
     this.face = face;
@@ -96,6 +96,12 @@ class Graph {
       const word = batch === index + 1 && way ? (way > 0 ? "forward" : "back") : "";
       if (band.dataset.front !== word) band.dataset.front = word;
     });
+  }
+
+  /** Mark the action that the moment is about; -1 for none. @param {number} number */
+  here(number) {
+    this.frame.querySelector(".dnb-here")?.classList.remove("dnb-here");
+    this.cards[number]?.element.classList.add("dnb-here");
   }
 
   /** @param {number} number */

@@ -4,7 +4,7 @@
 class Inspector {
   /**
    * @param {any} face
-   * @param {(command: any) => void} send
+   * @param {((command: any) => void) | undefined} send nothing can be planted without
    */
   constructor(face, send) {
     this.face = face;
@@ -16,6 +16,10 @@ class Inspector {
     this.state = html("div", { class: "dnb-soft dnb-inspector-state" });
     this.rows = html("dl");
     this.errors = html("div");
+    /** The moment that is shown; null for the present. @type {number | null} */
+    this.moment = null;
+    /** @type {any} */
+    this.told = null;
     this.sources = html("div");
     this.events = html("div");
     this.kind = html(
@@ -26,6 +30,7 @@ class Inspector {
     this.toggles = face.places.map((/** @type {string} */ place, /** @type {number} */ index) =>
       this.toggle(place, index),
     );
+    this.stops = face.phases.map((/** @type {string} */ phase, /** @type {number} */ index) => this.stop(phase, index));
     this.body = html(
       "div",
       { class: "dnb-inspector-body", hidden: true },
@@ -33,9 +38,11 @@ class Inspector {
       this.state,
       html(
         "div",
-        { class: "dnb-plant" },
+        { class: "dnb-plant", hidden: !send },
         html("div", { class: "dnb-label" }, html("span", { text: `${face.fault_glyph} plant a failure` }), this.kind),
         html("div", { class: "dnb-toggles" }, ...this.toggles),
+        html("div", { class: "dnb-label" }, html("span", { text: "stop before" })),
+        html("div", { class: "dnb-toggles dnb-two" }, ...this.stops),
       ),
       this.errors,
       this.rows,
@@ -46,7 +53,13 @@ class Inspector {
       "div",
       { class: "dnb-hint" },
       html("p", { text: "Click an action, or walk with the arrow keys, to look into it." }),
-      html("p", { text: `Press F on it, or use its ${face.fault_glyph}, to plant a failure: before its effect, after it, or in its rollback.` }),
+      ...(send
+        ? [
+            html("p", { text: `Press F on it, or use its ${face.fault_glyph}, to plant a failure: before its effect, after it, or in its rollback.` }),
+            html("p", { text: "Press S to stop before it, or before its rollback." }),
+          ]
+        : []),
+      html("p", { text: "The slider below looks back, event by event or batch by batch." }),
     );
     this.scroll = html("div", { class: "dnb-inspector-scroll", tabindex: -1 }, this.hint, this.body);
     this.element = html("aside", { class: "dnb-inspector", "aria-label": "inspector" }, this.scroll);
@@ -61,22 +74,34 @@ class Inspector {
     const made = button({ label: place, title: `plant or remove a failure ${words}`, class: "dnb-toggle" }, () => {
       const planted = made.getAttribute("aria-pressed") === "true";
       const common = { node: this.node, where: place };
-      this.send(planted ? { cmd: "clear", ...common } : { cmd: "plant", ...common, kind: this.kind.value });
+      this.send?.(planted ? { cmd: "clear", ...common } : { cmd: "plant", ...common, kind: this.kind.value });
     });
     made.dataset.place = place;
     return made;
+  }
+
+  /**
+   * @param {string} phase
+   * @param {number} index
+   */
+  stop(phase, index) {
+    const words = index ? "its rollback" : "the action";
+    return button({ label: words, title: `stop before ${words}, or not`, class: "dnb-toggle" }, () =>
+      this.send?.({ cmd: "stop", node: this.node, to: phase }),
+    );
   }
 
   /** @param {number} node */
   select(node) {
     if (node === this.node) return;
     this.node = node;
+    this.told = null;
     this.drawn = {};
     this.hint.hidden = true;
     this.body.hidden = false;
     this.title.textContent = this.face.names[node];
     for (const section of [this.rows, this.errors, this.sources, this.events]) section.replaceChildren();
-    for (const made of this.toggles) enable(made, false);
+    for (const made of [...this.toggles, ...this.stops]) enable(made, false);
     this.scroll.scrollTop = 0;
   }
 
@@ -97,25 +122,16 @@ class Inspector {
    */
   look(told, mark) {
     if (told.node !== this.node) return;
+    this.told = told;
     this.mark(mark);
-    this.part("rows", told.rows, this.rows, (rows) =>
-      rows.flatMap(([label, text]) => [html("dt", { text: label }), html("dd", { text })]),
-    );
-    this.part("errors", told.errors, this.errors, (errors) =>
-      errors.flatMap(([label, text]) => [
-        html("div", { class: "dnb-label", text: label }),
-        html("pre", { class: "dnb-code dnb-error-code", text }),
-      ]),
-    );
-    this.part("sources", told.sources, this.sources, (sources) =>
+    this.draw();
+    this.part("sources", told.sources ?? [], this.sources, (sources) =>
       sources.flatMap(([label, text]) => [
         html("div", { class: "dnb-label", text: label }),
         html("pre", { class: "dnb-code", text }),
       ]),
     );
-    this.part("events", told.events, this.events, (events) =>
-      events.length ? [html("div", { class: "dnb-label", text: "events" }), ...events.map(eventRow)] : [],
-    );
+    if (!told.faults) return;
     const planted = told.faults.map((/** @type {any} */ fault) => fault.kind).filter(Boolean).pop();
     if (planted !== this.drawn.kind && this.face.kinds.includes(planted)) this.kind.value = planted;
     this.drawn.kind = planted;
@@ -125,6 +141,48 @@ class Inspector {
       made.setAttribute("aria-pressed", String(Boolean(fault.kind)));
       made.title = fault.possible ? `${fault.kind || "no failure"} ${this.face.place_words[index]}` : "it has no rollback";
     });
+    this.face.phases.forEach((/** @type {string} */ phase, /** @type {number} */ index) => {
+      enable(this.stops[index], index === 0 || told.faults[told.faults.length - 1].possible);
+      this.stops[index].setAttribute("aria-pressed", String(told.stops.includes(phase)));
+    });
+  }
+
+  /** Show the action as it was after so many events; null for the present. @param {number | null} moment */
+  at(moment) {
+    this.moment = moment;
+    this.draw();
+  }
+
+  draw() {
+    const { told, moment } = this;
+    if (!told) return;
+    const { rows, errors } = moment === null && told.rows ? told : this.then(told, moment ?? Infinity);
+    const events = moment === null ? told.events : told.events.filter((/** @type {any[]} */ event) => event[3] <= moment);
+    this.part("rows", rows, this.rows, (rows) =>
+      rows.flatMap(([label, text]) => [html("dt", { text: label }), html("dd", { text })]),
+    );
+    this.part("errors", errors, this.errors, (errors) =>
+      errors.flatMap(([label, text]) => [
+        html("div", { class: "dnb-label", text: label }),
+        html("pre", { class: "dnb-code dnb-error-code", text }),
+      ]),
+    );
+    this.part("events", events, this.events, (events) =>
+      events.length ? [html("div", { class: "dnb-label", text: "events" }), ...events.map(eventRow)] : [],
+    );
+  }
+
+  /**
+   * What was known of the action after so many events: what came later is left out.
+   * @param {any} told
+   * @param {number} moment
+   */
+  then(told, moment) {
+    /** @type {any} */
+    const known = {};
+    for (const [seq, change] of told.history) if (seq <= moment) Object.assign(known, change);
+    const some = (/** @type {string[]} */ labels) => labels.filter((label) => known[label]).map((label) => [label, known[label]]);
+    return { rows: some(this.face.facts), errors: some(["failed", "rollback failed"]) };
   }
 
   /**

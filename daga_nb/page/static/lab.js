@@ -1,79 +1,93 @@
 // @ts-check
-// FlowLab: head, toolbar, graph, inspector and log as one piece, with one keyboard focus.
+// FlowLab: head, toolbar, graph, inspector, history and log as one piece, with one keyboard focus.
 
-const NARROW = 760;
-const SLIM = 940;
-const ROOMY = 1190;
 const LOST = "disconnected: the kernel is gone; run the cell again";
 const SAVED = "as saved: run the cell to work with it";
-const COMMAND_KEYS = { n: "step", a: "action", b: "rollback", r: "reset" };
-
-/** @param {HTMLElement} box */
-function resized(box) {
-  box.classList.toggle("dnb-narrow", box.clientWidth < NARROW);
-  box.classList.toggle("dnb-slim", box.clientWidth < SLIM);
-  box.classList.toggle("dnb-roomy", box.clientWidth >= ROOMY);
-}
+const COMMAND_KEYS = { n: "step", a: "action", b: "rollback", r: "reset", x: "fix" };
+const RUNNING = new Set(["run", "step", "action", "rollback", "retry", "fix", "reset", "rerun", "skip", "again", "replay"]);
 
 /** @param {{ model: any, el: HTMLElement }} place */
 function renderLab({ model, el }) {
-  const send = (/** @type {any} */ command) => link.send(command);
-  const stage = new Stage(model, {
-    select(number) {
-      inspector.select(number);
-      inspector.mark(stage.graph.cards[number].mark);
-      send({ cmd: "look", node: number });
-    },
-    turn: (direction) => send({ cmd: "direction", to: direction }),
-    plant: (number) => send({ cmd: "cycle", node: number }),
+  const send = (/** @type {any} */ command) => {
+    // What is asked for happens in the present: there it is to be seen.
+    if (RUNNING.has(command.cmd) && viewer.past && command.cmd !== "rerun") viewer.live();
+    link.send(command);
+  };
+  const viewer = new Viewer(model, {
+    send,
+    speed: () => model.get("speed"),
+    turn: (direction) => link.send({ cmd: "direction", to: direction }),
+    select: (node) => link.send({ cmd: "look", node }),
+    pick: (node) => quiz.asking && send({ cmd: "predict", node }),
   });
-  const inspector = new Inspector(stage.face, send);
-  const bar = new Bar(model, stage.face, {
+  const { stage, head } = viewer;
+  const quiz = new Quiz(stage.graph);
+  const scenarios = new Scenarios(send);
+  const decide = new Decide(stage.face, send);
+  const bar = new Bar(model, {
     send,
     side: () => box.classList.toggle("dnb-no-side"),
-    view: stage.viewButtons(),
+    view: [scenarios.element, ...stage.viewButtons()],
   });
-  const log = new Log(stage.face);
-  const main = html("div", { class: "dnb-main" }, stage.element, inspector.element);
+  head.element.append(quiz.element);
   const box = html(
     "div",
     { class: "daga dnb-box dnb-lab", tabindex: 0, role: "region", "aria-label": `lab for ${stage.face.name}` },
-    bar.head,
-    bar.tools,
-    main,
-    stage.legend,
-    log.element,
+    head.element,
+    bar.element,
+    viewer.main,
+    html("div", { class: "dnb-below" }, stage.legend, decide.element),
+    viewer.history.element,
+    viewer.log.element,
   );
-  const show = (/** @type {any} */ told) => {
-    if (told.head) bar.show(told.head);
-    if (told.lab) bar.lab(told.lab);
-    inspector.mark(stage.graph.cards[stage.graph.selected]?.mark);
+  const told = (/** @type {any} */ message) => {
+    if (message.lab) {
+      head.lab(message.lab);
+      bar.lab(message.lab);
+      decide.lab(message.lab);
+      quiz.show(message.lab.quiz);
+      viewer.history.forkable(bar.can.has("rerun"));
+      box.classList.toggle("dnb-asking", quiz.asking);
+    }
+    if (message.lab?.scenarios) scenarios.show(message.lab.scenarios);
   };
   const link = new Link(model, {
     snapshot(now) {
       if (!now?.nodes) return;
-      stage.snapshot(now);
-      log.snapshot(now);
-      show(now);
-      if (link.line === "saved") bar.say(SAVED);
+      viewer.snapshot(now);
+      told(now);
+      if (link.line === "saved") {
+        head.say(SAVED);
+        bar.lose();
+        viewer.history.forkable(false);
+      }
     },
     change(delta) {
-      stage.change(delta);
-      log.change(delta);
-      show(delta);
+      if (delta.lab?.run && delta.lab.run !== viewer.run) viewer.past = false;
+      viewer.change(delta);
+      told(delta);
     },
-    look: (told) => inspector.look(told, stage.graph.cards[told.node]?.mark),
+    look: (message) => viewer.look(message),
     line(line) {
       box.dataset.line = line;
-      if (line === "lost") bar.say(LOST);
+      if (line !== "lost") return;
+      head.say(LOST);
+      bar.lose();
+      decide.element.hidden = true;
+      viewer.history.forkable(false);
     },
-    error: (text) => (bar.status.textContent = text),
+    error: (text) => head.say(text),
   });
+  model.on("change:direction change:_layouts", () => quiz.paint());
   listen(box, (key) => {
-    if (stage.key(key)) return true;
     const selected = stage.graph.selected;
+    if (viewer.key(key)) return true;
     if (key === " ") send({ cmd: bar.can.has("pause") ? "pause" : "run" });
     else if (key === "f" || key === "F") selected >= 0 && send({ cmd: "cycle", node: selected });
+    else if (key === "s" || key === "S") selected >= 0 && send({ cmd: "stops", node: selected });
+    else if (key === "d" || key === "D") bar.pauses.click();
+    else if (key === "t" || key === "T") decide.retry();
+    else if (key === "c" || key === "C") scenarios.turn();
     else if (key.toLowerCase() in COMMAND_KEYS) send({ cmd: COMMAND_KEYS[key.toLowerCase()] });
     else return false;
     return true;
@@ -83,7 +97,7 @@ function renderLab({ model, el }) {
   el.append(box);
   link.open();
   return () => {
-    stage.close();
+    viewer.close();
     sizes.disconnect();
   };
 }

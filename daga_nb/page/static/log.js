@@ -1,27 +1,65 @@
 // @ts-check
-// The log and the lines of Python: bounded, newest visible, unless the reader has scrolled up.
+// The log and the lines of Python: newest visible, unless the reader has scrolled up. It follows the slider.
 
-const KEPT = 500;
+const SEEN = 300;
+const KEPT = 20000;
 
 class Lines {
-  /** @param {string} label */
-  constructor(label) {
+  /**
+   * @param {string} label
+   * @param {(line: any) => Element} draw
+   */
+  constructor(label, draw) {
+    this.draw = draw;
+    /** @type {any[]} */
+    this.data = [];
+    /** Which of the lines stand in the page: from, to. */
+    this.from = this.to = 0;
     this.element = html("div", { class: "dnb-lines", role: "log", "aria-label": label, tabindex: 0, "aria-live": "off" });
   }
 
-  /** @param {Element[]} rows */
-  add(rows) {
+  /** @param {any[]} lines */
+  add(lines) {
+    const seen = this.to === this.data.length;
     const box = this.element;
     const stuck = box.scrollHeight - box.scrollTop - box.clientHeight < 24;
-    box.append(...rows.slice(-KEPT));
-    while (box.childElementCount > KEPT) box.firstElementChild?.remove();
-    if (stuck) this.down();
+    this.data.push(...lines);
+    if (this.data.length > KEPT) this.set(this.data.slice(-KEPT / 2));
+    else if (seen) this.show(this.data.length);
+    if (stuck && seen) this.down();
   }
 
-  /** @param {Element[]} rows */
-  set(rows) {
-    this.element.replaceChildren(...rows.slice(-KEPT));
+  /** @param {any[]} lines */
+  set(lines) {
+    this.data = [...lines];
+    this.element.replaceChildren();
+    this.from = this.to = 0;
+    this.show(this.data.length);
     this.down();
+  }
+
+  /** Show the lines up to a place, and no more of them than one can read. @param {number} to */
+  show(to) {
+    const box = this.element;
+    if (to < this.from || to - this.to > SEEN) {
+      this.from = this.to = Math.max(0, to - SEEN);
+      box.replaceChildren();
+    }
+    while (this.to > to) {
+      box.lastElementChild?.remove();
+      this.to -= 1;
+    }
+    if (this.to < to) box.append(...this.data.slice(this.to, to).map(this.draw));
+    this.to = to;
+    while (this.to - this.from > SEEN) {
+      box.firstElementChild?.remove();
+      this.from += 1;
+    }
+    const least = Math.max(0, to - SEEN / 2);
+    if (this.from > least) {
+      box.prepend(...this.data.slice(least, this.from).map(this.draw));
+      this.from = least;
+    }
   }
 
   down() {
@@ -30,61 +68,61 @@ class Lines {
 }
 
 class Log {
-  /** @param {any} face */
-  constructor(face) {
+  /**
+   * @param {any} face
+   * @param {[string, { element: any, down(): void }][]} more other tabs
+   * @param {boolean} python whether lines of Python are told
+   */
+  constructor(face, more, python) {
     this.face = face;
-    this.story = new Lines("log");
-    this.python = new Lines("the same in Python");
-    this.tabs = [
-      this.tab("Log", this.story),
-      this.tab("Python", this.python),
-    ];
+    this.story = new Lines("log", (line) => this.row(line));
+    this.python = new Lines("the same in Python", codeRow);
+    /** @type {[string, any][]} */
+    this.pages = [["Log", this.story], ...(python ? [/** @type {[string, any]} */ (["Python", this.python])] : []), ...more];
+    this.tabs = this.pages.map(([name], index) =>
+      html("button", { type: "button", role: "tab", class: "dnb-tab", text: name, onclick: () => this.show(index) }),
+    );
     this.latest = html("code", { class: "dnb-latest", title: "What the last click would be in Python" });
     this.element = html(
       "div",
       { class: "dnb-foot" },
       html("div", { class: "dnb-tabs", role: "tablist" }, ...this.tabs, html("span", { class: "dnb-space" }), this.latest),
-      this.story.element,
-      this.python.element,
+      ...this.pages.map(([, page]) => page.element),
     );
     this.show(0);
   }
 
-  /**
-   * @param {string} name
-   * @param {Lines} lines
-   */
-  tab(name, lines) {
-    return html("button", {
-      type: "button",
-      role: "tab",
-      class: "dnb-tab",
-      text: name,
-      onclick: () => this.show(lines === this.story ? 0 : 1),
-    });
-  }
-
   /** @param {number} which */
   show(which) {
-    [this.story, this.python].forEach((lines, index) => {
-      lines.element.hidden = index !== which;
+    this.pages.forEach(([, page], index) => {
+      page.element.hidden = index !== which;
       this.tabs[index].setAttribute("aria-selected", String(index === which));
-      if (index === which) lines.down();
+      if (index === which) page.down();
     });
   }
 
   /** @param {any} now */
   snapshot(now) {
-    this.story.set((now.log ?? []).map((/** @type {any[]} */ line) => this.row(line)));
-    this.python.set((now.python ?? []).map(codeRow));
+    this.story.set(now.log ?? []);
+    this.python.set(now.python ?? []);
     this.newest(now.python);
   }
 
   /** @param {any} delta */
   change(delta) {
-    if (delta.log) this.story.add(delta.log.map((/** @type {any[]} */ line) => this.row(line)));
-    if (delta.python) this.python.add(delta.python.map(codeRow));
+    if (delta.log) this.story.add(delta.log);
+    if (delta.python) this.python.add(delta.python);
     this.newest(delta.python);
+  }
+
+  /** Show what stood there after so many events; null for the present. @param {number | null} position */
+  at(position) {
+    const lines = this.story.data;
+    let to = lines.length;
+    if (position !== null) while (to > 0 && lines[to - 1][6] > position) to -= 1;
+    if (to === this.story.to && position === null) return;
+    this.story.show(to);
+    this.story.down();
   }
 
   /** @param {string[] | undefined} lines */

@@ -23,7 +23,7 @@ class NodeCard {
     this.width = width;
     this.height = height;
     /** @type {any[]} */
-    this.mark = [-1, "", 0, 0];
+    this.mark = [-1, "", 0, 0, 0];
     const unit = height / 52;
     const center = height / 2;
     const room = width - BESIDE_NAME;
@@ -63,6 +63,8 @@ class NodeCard {
     this.failed = null;
     /** @type {any[]} */
     this.faults = face.places.map(() => null);
+    /** @type {any[]} */
+    this.stops = face.phases.map(() => null);
     this.breakable = breakable;
     this.title = svg("title");
     this.element = svg(
@@ -85,7 +87,7 @@ class NodeCard {
 
   /** @param {any[]} mark */
   paint(mark) {
-    const [state, time, faults, failed] = mark;
+    const [state, time, faults, failed, breaks] = mark;
     const known = this.mark[0] >= 0;
     const changed = this.mark[0] !== state;
     const look = this.face.looks[state];
@@ -104,6 +106,7 @@ class NodeCard {
     }
     if (this.mark[2] !== faults) this.showFaults(faults);
     if (this.mark[3] !== failed) this.showFailed(Boolean(failed));
+    if ((this.mark[4] ?? 0) !== (breaks ?? 0)) this.showStops(breaks ?? 0);
     this.mark = mark;
     const label = this.label();
     this.title.textContent = label;
@@ -124,6 +127,20 @@ class NodeCard {
     });
   }
 
+  /** @param {number} breaks as bits: before it, before its rollback; and that the run stands there */
+  showStops(breaks) {
+    this.element.classList.toggle("dnb-stops", (breaks & 3) > 0);
+    this.face.phases.forEach((/** @type {string} */ phase, /** @type {number} */ index) => {
+      const planted = Boolean(breaks & (1 << index));
+      if (planted && !this.stops[index]) {
+        this.stops[index] = stopBadge(phase, this.width, this.height);
+        this.element.append(this.stops[index]);
+      }
+      this.stops[index]?.classList.toggle("dnb-shown", planted);
+      this.stops[index]?.classList.toggle("dnb-stands", Boolean(breaks & (4 << index)));
+    });
+  }
+
   /** @param {boolean} failed */
   showFailed(failed) {
     this.element.classList.toggle("dnb-did-fail", failed);
@@ -134,22 +151,24 @@ class NodeCard {
     this.failed?.classList.toggle("dnb-shown", failed);
   }
 
-  /** Offer the handle that plants a failure; made only when someone comes near. */
+  /** Offer the handles that plant a failure or a breakpoint; made only when someone comes near. */
   offer() {
     if (!this.breakable || this.handle) return;
     this.handle = handleOf(this.face, this.width);
-    this.element.append(this.handle);
+    this.element.append(this.handle, stopHandle(this.height));
   }
 
   /** The node in words: "payment, rolled back, batch 3, had failed". */
   label() {
-    const [state, time, faults, failed] = this.mark;
+    const [state, time, faults, failed, breaks] = this.mark;
     const parts = [this.face.names[this.number], this.face.looks[state].word, `batch ${this.face.batch[this.number]}`];
     if (time) parts.push(time);
     if (failed && this.face.looks[state].glyph !== this.face.failed_glyph) parts.push("had failed");
     this.face.places.forEach((/** @type {string} */ _, /** @type {number} */ index) => {
       if (faults & (1 << index)) parts.push(`failure planted ${this.face.place_words[index]}`);
     });
+    if (breaks & 1) parts.push(breaks & 4 ? "the run stands before it" : "breakpoint before it");
+    if (breaks & 2) parts.push(breaks & 8 ? "the run stands before its rollback" : "breakpoint before its rollback");
     return parts.join(", ");
   }
 
@@ -232,5 +251,38 @@ function handleOf(face, width) {
     svg("circle", { r: 11 }),
     svg("text", { "font-size": 13, text: face.fault_glyph }),
     svg("title", { text: "plant a failure, move it on, or remove it (F)" }),
+  );
+}
+
+/** @param {number} r */
+function pauseSign(r) {
+  const [x, y, w] = [r * 0.42, r * 0.5, r * 0.3];
+  return `M${-x} ${-y}h${w}v${2 * y}h${-w}zM${x - w} ${-y}h${w}v${2 * y}h${-w}z`;
+}
+
+/**
+ * A breakpoint: on the side where the run comes in, forward on the left, back on the right.
+ * @param {string} phase
+ * @param {number} width
+ * @param {number} height
+ */
+function stopBadge(phase, width, height) {
+  const back = phase !== "forward";
+  return svg(
+    "g",
+    { class: "dnb-stop", "data-phase": phase, transform: `translate(${back ? width + 1 : -1} ${height / 2})` },
+    svg("title", { text: `stops before ${back ? "its rollback" : "it"}` }),
+    svg("g", { class: "dnb-pin" }, svg("circle", { class: "dnb-stop-halo", r: 14 }), svg("circle", { class: "dnb-stop-face", r: 9.5 }), svg("path", { d: pauseSign(9.5) })),
+  );
+}
+
+/** @param {number} height */
+function stopHandle(height) {
+  return svg(
+    "g",
+    { class: "dnb-stop-handle", transform: `translate(-1 ${height / 2})` },
+    svg("circle", { r: 9.5 }),
+    svg("path", { d: pauseSign(9.5) }),
+    svg("title", { text: "stop before it, before its rollback, or not at all (S)" }),
   );
 }

@@ -11,7 +11,7 @@ const FOLLOW_GAIN = 1.25;
 class Stage {
   /**
    * @param {any} model
-   * @param {{ select(number: number): void, turn(direction: string): void, plant?(number: number): void }} asked
+   * @param {{ select(number: number): void, turn(direction: string): void, pick?(number: number): void, plant?(number: number): void, stop?(number: number): void, roomy?: boolean }} asked
    */
   constructor(model, asked) {
     this.model = model;
@@ -55,7 +55,7 @@ class Stage {
     const width = this.element.clientWidth;
     if (!layout || !width) return;
     const scale = Math.min((width - 10) / layout.width, 1.35);
-    const beside = this.asked.plant && width < (this.element.parentElement?.clientWidth ?? 0);
+    const beside = this.asked.roomy && width < (this.element.parentElement?.clientWidth ?? 0);
     const lowest = beside ? LOWEST_IN_LAB : LOWEST;
     const highest = Math.max(HIGHEST, window.innerHeight - AROUND_GRAPH);
     // A graph too long to be read as a whole is followed batch by batch: the higher, the larger.
@@ -108,7 +108,10 @@ class Stage {
     const number = this.nodeOf(event);
     if (this.camera.moved || number < 0) return;
     this.select(number);
-    if (/** @type {Element} */ (event.target).closest(".dnb-handle, .dnb-fault")) this.asked.plant?.(number);
+    const target = /** @type {Element} */ (event.target);
+    if (target.closest(".dnb-handle, .dnb-fault")) this.asked.plant?.(number);
+    else if (target.closest(".dnb-stop-handle, .dnb-stop")) this.asked.stop?.(number);
+    else this.asked.pick?.(number);
   }
 
   /** @param {number} number */
@@ -131,6 +134,7 @@ class Stage {
     else if (key === "0") this.camera.fit();
     else if (key === "l" || key === "L") this.turn();
     else if (key.startsWith("Arrow")) this.select(this.graph.neighbour(key));
+    else if (key === "Enter" && this.graph.selected >= 0 && this.asked.pick) this.asked.pick(this.graph.selected);
     else return false;
     return true;
   }

@@ -1,0 +1,114 @@
+"""Takes notes while a run happens: results change later, and errors are forgotten when one tries again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from daga_nb.core.events import Event
+from daga_nb.core.states import NodeState
+from daga_nb.debug.preview import preview, traceback_of
+from daga_nb.debug.story import Note, Story
+
+if TYPE_CHECKING:
+    from daga_nb.engine.look import RunLook
+
+__all__ = ["History", "note_of", "story_of"]
+
+MOST_LINES = 10_000
+_N = NodeState
+
+
+def note_of(run: RunLook, event: Event) -> Note:
+    """Give what can be seen of an event now, right after it.
+
+    >>> import asyncio
+    >>> from daga_nb import DagaFlow
+    >>> run = DagaFlow([(abs, max)]).start(-3)
+    >>> _ = asyncio.run(run.step())
+    >>> note_of(run, run.events[-1]).text
+    'TypeError: bad operand type for abs(): 'list''
+    """
+    name, state = event.node, event.state
+    if name is None:
+        return Note()
+    if state is _N.RUNNING:
+        return Note(preview(run.inputs_of(name)))
+    back = state is _N.ROLLED_BACK or state is _N.ROLLBACK_FAILED
+    called = back or state is _N.SUCCEEDED or state is _N.FAILED or state is _N.UNKNOWN
+    took = run.duration(name, rollback=back) if called else None
+    return Note(_outcome(run, name, state), took)
+
+
+def _outcome(run: RunLook, name: str, state: Any) -> str:
+    if state is _N.SUCCEEDED and name in run.results:
+        return preview(run.results[name])
+    if state is _N.ROLLED_BACK and name in run.rollback_results:
+        return preview(run.rollback_results[name])
+    if (state is _N.FAILED or state is _N.UNKNOWN) and name in run.errors:
+        return traceback_of(run.errors[name])
+    if state is _N.ROLLBACK_FAILED and name in run.rollback_errors:
+        return traceback_of(run.rollback_errors[name].error)
+    return ""
+
+
+class History:
+    """The notes on one run, taken when its events happen.
+
+    Attributes
+    ----------
+    notes
+        One for each event.
+    lines
+        What was printed: after how many events, and the line.
+    """
+
+    def __init__(self, run: RunLook) -> None:
+        self._run = run
+        self.notes: list[Note] = _late(run, 0)
+        self.lines: list[tuple[int, str]] = []
+        run.subscribe(self._hear)
+
+    def _hear(self, event: Event) -> None:
+        self.notes.append(note_of(self._run, event))
+
+    def wrote(self, line: str) -> None:
+        """Keep a line that was printed now."""
+        self.lines.append((len(self._run.events), line))
+        if len(self.lines) > MOST_LINES:
+            del self.lines[: MOST_LINES // 10]
+
+
+def _late(run: RunLook, first: int) -> list[Note]:
+    """Give notes on events that nobody took notes of: the last of each kind can still be seen."""
+    seen: set[tuple[str | None, Any]] = set()
+    notes: list[Note] = []
+    for event in reversed(run.events[first:]):
+        key = event.node, event.state
+        notes.append(Note(event.reason) if key in seen and event.node is not None else note_of(run, event))
+        seen.add(key)
+    return notes[::-1]
+
+
+def story_of(run: RunLook, history: History | None) -> Story:
+    """Give the story of a run so far, with the notes that were taken, or else can still be taken."""
+    plan, machine = run.plan, run._driver.machine
+    events = tuple(run.events)
+    taken = [] if history is None else history.notes[: len(events)]
+    notes = (*taken, *_late(run, len(taken)))
+    after: list[list[int]] = [[] for _ in plan.names]
+    for node, before in enumerate(plan.predecessors):
+        for one in before:
+            after[one].append(node)
+    return Story(
+        flow=run.flow.name,
+        run=run.id,
+        input="" if run.input is None else preview(run.input),
+        plan=replace(plan, successors=tuple(map(tuple, after)), nodes=plan.names),
+        undo=tuple(machine.undo),
+        policy=machine.policy,
+        started_at=run.started_at,
+        events=events,
+        notes=notes,
+        lines=() if history is None else tuple(history.lines),
+    )

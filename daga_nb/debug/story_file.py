@@ -1,0 +1,230 @@
+"""A story as a JSON file. What is read is data of others: every field is checked, and nothing is executed."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from daga_nb.core.events import Event
+from daga_nb.core.machine import fold
+from daga_nb.core.moves import Policy, Undo
+from daga_nb.core.plan import Plan
+from daga_nb.debug.preview import LONGEST_TEXT
+from daga_nb.debug.story import Note, Story
+from daga_nb.errors import IllegalTransition, StoryError
+
+__all__ = ["LARGEST", "MOST_NODES", "from_json", "read", "to_json", "write"]
+
+LARGEST = 64 * 2**20
+"""Bytes of the largest file that is read."""
+
+MOST_NODES = 100_000
+
+_FORMAT, _VERSION = "daga-nb story", 1
+_FIELDS = {
+    "format", "version", "flow", "run", "input", "names", "predecessors", "undo", "policy", "started_at",
+    "events", "lines",
+}  # fmt: skip
+_LONGEST_NAME = 100_000
+_UNDO = {undo.value: undo for undo in Undo}
+
+
+def to_json(story: Story) -> dict[str, Any]:
+    """Give a story as JSON values."""
+    number = story.plan.ids
+    return {
+        "format": _FORMAT,
+        "version": _VERSION,
+        "flow": story.flow,
+        "run": story.run,
+        "input": story.input,
+        "names": list(story.plan.names),
+        "predecessors": [list(before) for before in story.plan.predecessors],
+        "undo": [undo.value for undo in story.undo],
+        "policy": story.policy._asdict(),
+        "started_at": story.started_at,
+        "events": [
+            [
+                event.at,
+                None if event.node is None else number[event.node],
+                event.state.value,
+                event.attempt,
+                event.reason,
+                note.text,
+                note.took,
+            ]
+            for event, note in zip(story.events, story.notes, strict=True)
+        ],
+        "lines": [list(line) for line in story.lines],
+    }
+
+
+def from_json(data: Any) -> Story:
+    """Give the story in JSON values.
+
+    Raises
+    ------
+    StoryError
+        If they are none; the message says where.
+    """
+    if not isinstance(data, dict) or data.get("format") != _FORMAT:
+        raise StoryError(f'it does not say that it is one: there is no "format": "{_FORMAT}"')
+    if data.get("version") != _VERSION:
+        raise StoryError(f"it is of version {data.get('version')!r}; this daga_nb reads version {_VERSION}")
+    if set(data) != _FIELDS:
+        raise StoryError(f"the fields {_some(set(data) ^ _FIELDS)} are missing, or not known")
+    for field in ("flow", "run", "input"):
+        _check(isinstance(data[field], str) and len(data[field]) <= _LONGEST_NAME, field)
+    started = data["started_at"]
+    _check(started is None or _is_number(started), "started_at")
+    plan = _plan(data["names"], data["predecessors"])
+    undo = data["undo"]
+    known = isinstance(undo, list) and all(isinstance(one, str) and one in _UNDO for one in undo)
+    _check(known and len(undo) == len(plan), "undo")
+    events, notes = _events(data["events"], plan)
+    story = Story(
+        flow=data["flow"],
+        run=data["run"],
+        input=data["input"],
+        plan=plan,
+        undo=tuple(_UNDO[one] for one in undo),
+        policy=_policy(data["policy"]),
+        started_at=started,
+        events=events,
+        notes=notes,
+        lines=_lines(data["lines"], len(events)),
+    )
+    try:
+        fold(plan, story.undo, events, story.policy)
+    except IllegalTransition as error:
+        raise StoryError(f"no run could have gone like this: {error}") from error
+    return story
+
+
+def write(story: Story, path: Path) -> Path:
+    """Write `story` to a file, whole or not at all."""
+    text = json.dumps(to_json(story), allow_nan=False, separators=(",", ":"))
+    return write_whole(text, path)
+
+
+def write_whole(text: str, path: Path) -> Path:
+    """Write `text` to a file, so that nobody ever finds half of it there."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+    return path
+
+
+def read(path: Path) -> Story:
+    """Give the story in a file.
+
+    Raises
+    ------
+    StoryError
+        If it holds none.
+    """
+    with path.open("rb") as file:
+        raw = file.read(LARGEST + 1)
+    if len(raw) > LARGEST:
+        raise StoryError(f"{path} is larger than {LARGEST // 2**20} MB: it is not read")
+    try:
+        data = json.loads(raw.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise StoryError(f"{path} is no JSON: {error}") from error
+    try:
+        return from_json(data)
+    except StoryError as error:
+        raise StoryError(f"{path} is no story of a run: {error}") from error
+
+
+def _check(right: object, place: str) -> None:
+    if not right:
+        raise StoryError(f"{place} is not what it should be")
+
+
+def _some(names: Iterable[Any]) -> str:
+    return ", ".join(sorted(str(name)[:40] for name in names)[:6])
+
+
+def _is_number(value: Any) -> bool:
+    # False for nan; a float holds no larger whole number
+    return type(value) in (int, float) and abs(value) <= sys.float_info.max
+
+
+def _plan(names: Any, predecessors: Any) -> Plan:
+    _check(isinstance(names, list) and 0 < len(names) <= MOST_NODES, "names")
+    _check(all(isinstance(name, str) and len(name) <= _LONGEST_NAME for name in names), "names")
+    _check(len(set(names)) == len(names), "names")
+    _check(isinstance(predecessors, list) and len(predecessors) == len(names), "predecessors")
+    batch_of: list[int] = []
+    successors: list[list[int]] = [[] for _ in names]
+    for node, before in enumerate(predecessors):
+        place = f"predecessors[{node}]"
+        _check(
+            isinstance(before, list) and all(type(one) is int and 0 <= one < node for one in before), place
+        )
+        _check(len(set(before)) == len(before), place)
+        batch_of.append(1 + max((batch_of[one] for one in before), default=-1))
+        # Nodes are numbered batch by batch.
+        _check(node == 0 or batch_of[node - 1] <= batch_of[node], place)
+        for one in before:
+            successors[one].append(node)
+    batches: list[list[int]] = [[] for _ in range(batch_of[-1] + 1)]
+    for node, batch in enumerate(batch_of):
+        batches[batch].append(node)
+    return Plan(
+        names=tuple(names),
+        predecessors=tuple(map(tuple, predecessors)),
+        successors=tuple(map(tuple, successors)),
+        batches=tuple(map(tuple, batches)),
+        batch_of=tuple(batch_of),
+        nodes=tuple(names),
+    )
+
+
+def _policy(data: Any) -> Policy:
+    _check(isinstance(data, dict) and set(data) == set(Policy._fields), "policy")
+    schedules, answers = ("batch", "eager"), ("continue", "stop")
+    _check(data["schedule"] in schedules and type(data["rollback_failed"]) is bool, "policy")
+    _check(data["on_rollback_error"] in answers, "policy")
+    return Policy(**data)
+
+
+def _events(rows: Any, plan: Plan) -> tuple[tuple[Event, ...], tuple[Note, ...]]:
+    _check(isinstance(rows, list), "events")
+    events: list[Event] = []
+    notes: list[Note] = []
+    for seq, row in enumerate(rows, start=1):
+        place = f"event {seq}"
+        _check(isinstance(row, list) and len(row) == 7, place)
+        at, node, state, attempt, reason, text, took = row
+        _check(node is None or (type(node) is int and 0 <= node < len(plan)), place)
+        _check(isinstance(reason, str) and isinstance(text, str), place)
+        _check(max(len(reason), len(text)) <= 2 * LONGEST_TEXT, place)
+        _check(took is None or (_is_number(took) and took >= 0), place)
+        name = None if node is None else plan.names[node]
+        fields = (seq, at, name, state, attempt, reason)
+        events.append(Event.from_json(dict(zip(Event._fields, fields, strict=True))))
+        notes.append(Note(text, took))
+    return tuple(events), tuple(notes)
+
+
+def _lines(rows: Any, events: int) -> tuple[tuple[int, str], ...]:
+    _check(isinstance(rows, list), "lines")
+    found: list[tuple[int, str]] = []
+    last = 0
+    for row in rows:
+        _check(isinstance(row, list) and len(row) == 2, "lines")
+        seq, text = row
+        _check(type(seq) is int and last <= seq <= events, "lines")
+        _check(isinstance(text, str) and len(text) <= LONGEST_TEXT, "lines")
+        found.append((seq, text))
+        last = seq
+    return tuple(found)

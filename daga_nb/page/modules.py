@@ -1,0 +1,11 @@
+"""Which JavaScript files make up what: each list can stand only behind the ones before it."""
+
+from __future__ import annotations
+
+__all__ = ["GRAPH_MODULES", "VIEWER_MODULES"]
+
+GRAPH_MODULES = ("dom.js", "link.js", "camera.js", "node.js", "graph.js", "stage.js")
+"""The graph, for the canvas and all that has one."""
+
+VIEWER_MODULES = ("head.js", "story.js", "history.js", "inspector.js", "log.js", "timeline.js", "viewer.js")
+"""The graph with a head, an inspector, a log, and a story to look back at."""

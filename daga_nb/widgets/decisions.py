@@ -1,0 +1,119 @@
+"""What is decided in a lab: where the run fails and stops, and what becomes of what failed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from daga_nb.debug.breakpoints import Phase
+from daga_nb.engine.admission import OnFailure, check_on_failure
+from daga_nb.engine.faults import Fault, Where
+from daga_nb.errors import StepError, describe
+from daga_nb.widgets.workbench import Workbench
+
+__all__ = ["LabDecisions"]
+
+
+class LabDecisions(Workbench):
+    """The half of a `FlowLab` that decides, as `RunDecisions` is of a run."""
+
+    # ----------------------------------------------- what fails, and where it stops
+
+    @property
+    def on_failure(self) -> OnFailure:
+        """What a failure does: ``"rollback"``, or ``"pause"`` until somebody decides."""
+        return self._run.on_failure
+
+    @on_failure.setter
+    def on_failure(self, what: OnFailure) -> None:
+        self._run.on_failure = check_on_failure(what)
+        self._log.say(f"{{lab}}.on_failure = {what!r}")
+        self._feed.touch()
+
+    def retry(self, *names: str) -> None:
+        """Call what failed once more, or the named actions of it: nothing is rolled back in between."""
+        self._log.say(f"await {{lab}}.run.retry({', '.join(map(repr, names))})")
+        self._work(lambda: self._run.retry(*names))
+
+    def fix(self) -> None:
+        """Fix and resume: call what failed once more, and if it succeeds, go on at the pace of `speed`."""
+        self._log.say("{lab}.fix()")
+        self._pacer.resume()
+        self._work(self._retry_and_go_on, paced=True)
+
+    async def _retry_and_go_on(self) -> None:
+        await self._run.retry()
+        if not self._run.undecided and not self._run.state.ended:
+            await self._run.drive(self._pacer)
+
+    def skip(self, name: str, value: Any = None) -> None:
+        """Go on as if a failed action had given `value`. It is rolled back as a failed one is."""
+        self._run.skip(name, value)
+        self._log.say(f"{{lab}}.run.skip({name!r}, {value!r})")
+        self._feed.touch()
+
+    def plant(self, name: str, where: Where = "before", error: Exception | None = None) -> None:
+        """Plant a failure at an action: ``"before"`` or ``"after"`` its effect, or in its ``"rollback"``."""
+        fault = Fault.raising(error or RuntimeError("planted"), at=name, where=where)
+        self._run.clear_faults(at=name, where=where)
+        self._run.inject(fault)
+        self._log.say(f"{{lab}}.run.inject({fault})")
+        self._log.add("note", f"⚡ failure planted at {name}", f"{fault.place}: {describe(fault.fire())}")
+        self._feed.touch()
+
+    def unplant(self, name: str, where: Where | None = None) -> None:
+        """Take a planted failure out again."""
+        self._run.clear_faults(at=name, where=where)
+        self._log.say(f"{{lab}}.run.clear_faults(at={name!r}{'' if where is None else f', where={where!r}'})")
+        self._log.add("note", f"failure removed at {name}", where or "")
+        self._feed.touch()
+
+    def break_at(self, name: str, phase: Phase = "forward") -> None:
+        """Stop before an action, or before its ``"rollback"``, each time that the run is let go."""
+        point = self._run.break_at(name, phase)
+        self._log.say(f"{{lab}}.run.break_at({_place(name, phase)})")
+        self._log.add("note", f"⏸ breakpoint {point}")
+        self._feed.touch()
+
+    def clear_break(self, name: str, phase: Phase = "forward") -> None:
+        """Take a breakpoint out again."""
+        self._run.clear_breaks(name, phase)
+        self._log.say(f"{{lab}}.run.clear_breaks({name!r}, {phase!r})")
+        self._log.add(
+            "note", f"breakpoint removed at {name}", "" if phase == "forward" else "in the rollback"
+        )
+        self._feed.touch()
+
+    # ---------------------------------------------------------------- predicting
+
+    def predict(self, name: str) -> None:
+        """In a quiz: say that an action will be undone next; once more, and it is not said any more."""
+        if self._quiz is None or not self._asking:
+            raise StepError(
+                "there is nothing to predict now: in a lab with quiz=True, before a rollback step"
+            )
+        self._quiz.toggle(self._run.plan.find(name))
+        self._log.say(f"{{lab}}.predict({name!r})")
+        self._feed.touch()
+
+    def _mark_prediction(self) -> None:
+        if self._quiz is None or not self._quiz.guess:
+            raise StepError(
+                "predict first: which actions will be undone next? Click them, or bench.predict(name)"
+            )
+        names = self._run.plan.names
+        verdict = self._quiz.answer(self._run.plan.ids[name] for name in self._run.next.actions)
+        words = "right" if verdict.all_right else "not quite"
+        parts = [
+            f"{label}: {', '.join(names[node] for node in nodes)}"
+            for label, nodes in (
+                ("right", verdict.right),
+                ("wrong", verdict.wrong),
+                ("missed", verdict.missed),
+            )
+            if nodes
+        ]
+        self._log.add("note", f"prediction {words} ({self._quiz.score})", "; ".join(parts))
+
+
+def _place(name: str, phase: Phase) -> str:
+    return repr(name) if phase == "forward" else f"{name!r}, {phase!r}"

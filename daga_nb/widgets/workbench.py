@@ -1,0 +1,200 @@
+"""What a lab stands on: the run and its notes, the log, the tasks that the buttons start, and what is told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
+from typing import Any
+
+import traitlets
+
+from daga_nb.core.events import Event
+from daga_nb.core.states import NodeState, RunState
+from daga_nb.debug.preview import preview, traceback_of
+from daga_nb.debug.quiz import ForwardPacer, Quiz
+from daga_nb.debug.stepper import Pacer
+from daga_nb.debug.story import Note
+from daga_nb.engine.run import FlowRun
+from daga_nb.errors import DagaError, RunBusy, describe
+from daga_nb.page.tape import Tape
+from daga_nb.widgets.canvas import GraphWidget
+from daga_nb.widgets.details import Watch
+from daga_nb.widgets.log import Log
+from daga_nb.widgets.loop import capture_prints, name_in_notebook
+from daga_nb.widgets.pace import delay_at
+
+__all__ = ["UNDERWAY", "Workbench"]
+
+UNDERWAY = (RunState.RUNNING, RunState.ROLLING_BACK)
+KEPT_RUNS = 20
+LONGEST_KEPT_STORY = 20_000
+"""Events of the longest story that a saved notebook carries."""
+
+
+class Workbench(GraphWidget):
+    """The part of a lab that follows a run, works, and tells its views; `FlowLab` adds what one can ask."""
+
+    speed = traitlets.Float(0.5, min=0.0, max=1.0).tag(sync=True)
+
+    def __init__(self, run: FlowRun, *, quiz: bool, speed: float, **options: Any) -> None:
+        self._flow = run.flow
+        self._log = Log(partial(name_in_notebook, self), lambda: len(self._run.events), self._wrote)
+        self._shown: dict[str, Any] = {}
+        self._quiz = Quiz() if quiz else None
+        self._pacer = self._new_pacer(delay_at(speed))
+        self._working: dict[asyncio.Task[None], bool] = {}
+        self._earlier: deque[FlowRun] = deque(maxlen=KEPT_RUNS)
+        self._count = 1
+        self._seen_failing: set[str] = set()
+        self._open_run(run)
+        self._watch = Watch(self._flow, self._tell, self._told)
+        super().__init__(run, speed=speed, **options)
+
+    def _open_run(self, run: FlowRun) -> None:
+        self._run = run
+        self._history = run.take_notes()
+        self._tape = Tape(run.plan, run.events, self._history.notes)
+        self._fresh: list[list[Any]] = []
+
+    def _new_pacer(self, delay: float) -> Pacer:
+        return Pacer(delay) if self._quiz is None else ForwardPacer(delay)
+
+    @property
+    def runs(self) -> tuple[FlowRun, ...]:
+        """The runs of this lab, the present one last; of many, the latest."""
+        return (*self._earlier, self._run)
+
+    @property
+    def seen_failing(self) -> tuple[str, ...]:
+        """The actions that have failed in any run of this lab, in plan order."""
+        return tuple(name for name in self._run.plan.names if name in self._seen_failing)
+
+    @property
+    def _idle(self) -> bool:
+        return not self._working and not self._run.busy
+
+    def _check_idle(self) -> None:
+        if not self._idle:
+            raise RunBusy("this run is going on: pause it, and let what runs finish")
+
+    def _begin(self, run: FlowRun, words: str) -> None:
+        """Go on with another run; the one before it is left as it was."""
+        old = self._run
+        left = sum(state is NodeState.SUCCEEDED for state in old.node_states)
+        if left and old.state in UNDERWAY and not old.released:
+            self._log.add("note", f"run {self._count} is left without rollback; still done: {left}")
+        for one in old.breakpoints:
+            run.break_at(one.at, one.phase, one.when)
+        self._earlier.append(old)
+        self._count += 1
+        self._pacer = self._new_pacer(self._pacer.delay)
+        if self._quiz is not None:
+            self._quiz.begin()
+        self._open_run(run)
+        self._log.begin()
+        self._log.add("note", f"run {self._count} {words}")
+        self._feed.follow(run)
+        self._feed.tell_all()
+        self._watch.changed(run, None)
+        self._feed.touch()
+
+    # ------------------------------------------------------------------- working
+
+    def _work(self, begin: Callable[[], Awaitable[Any]], paced: bool = False) -> None:
+        """Start what a button asks for, and return at once; `paced` if it can be paused."""
+
+        async def work() -> None:
+            try:
+                with capture_prints(self._print):
+                    await begin()
+            finally:
+                del self._working[task]
+                self._log.end_lines()
+                self._feed.rest()
+
+        task = self._home.start(work())
+        self._working[task] = paced
+        self._feed.touch()
+
+    def _print(self, text: str) -> None:
+        self._log.write(text)
+        self._home.call(self._feed.touch)
+
+    def _wrote(self, line: str) -> None:
+        self._history.wrote(line)
+
+    def _complain(self, error: BaseException) -> None:
+        more = "" if isinstance(error, DagaError) else traceback_of(error).partition("\n")[2]
+        for one in error.exceptions if isinstance(error, BaseExceptionGroup) else [error]:
+            self._log.add("error", describe(one), more)
+        self._feed.touch()
+
+    @traitlets.observe("speed")
+    def _hurry(self, change: Any) -> None:
+        self._pacer.delay = delay_at(change.new)
+
+    # ------------------------------------------------------------------- telling
+
+    def _heard(self, event: Event) -> None:
+        note = self._history.notes[event.seq - 1]
+        self._fresh.append(self._tape.add(event, note))
+        if event.state is NodeState.FAILED and event.node is not None:
+            self._seen_failing.add(event.node)
+        self._log.tell(self._run.plan, event, note)
+        super()._heard(event)
+
+    def _told(self, node: int) -> Iterator[tuple[Event, Note]]:
+        """Give the events of an action with their notes."""
+        events, notes = self._run.events, self._history.notes
+        return ((events[place], notes[place]) for place in self._tape.of(node))
+
+    def _keep(self, snapshot: dict[str, Any]) -> None:
+        rows = snapshot.get("events", ())
+        super()._keep(snapshot if len(rows) <= LONGEST_KEPT_STORY else {**snapshot, "events": []})
+
+    def _head(self, run: FlowRun) -> dict[str, Any]:
+        head = super()._head(run)
+        if self._asking:
+            head |= {"next": "what is undone next? Click it, then step (N)", "front": 0}
+        elif run.stopped_at:
+            head["next"] = f"stopped {', '.join(map(str, run.stopped_at[:3]))} · {head['next']}"
+        return head
+
+    @property
+    def _asking(self) -> bool:
+        """Whether the learner is to predict what is undone next."""
+        return self._quiz is not None and self._idle and self._run.next.direction == "back"
+
+    def _facts(self) -> dict[str, Any]:
+        run, quiz = self._run, self._quiz
+        facts: dict[str, Any] = {
+            "run": self._count,
+            "input": "" if run.input is None else preview(run.input, 60),
+            "pausing": bool(self._working) and self._pacer.paused,
+            "held": self._idle and run.state in UNDERWAY,
+            "on_failure": run.on_failure,
+            "seen": [len(self._seen_failing), len(run.plan)],
+        }
+        if quiz is not None:
+            verdict = None if quiz.verdict is None else [list(part) for part in quiz.verdict]
+            facts["quiz"] = {
+                "asking": self._asking,
+                "guess": sorted(quiz.guess),
+                "verdict": verdict,
+                "score": quiz.score,
+            }
+        return facts
+
+    def _extras(self, changed: set[int] | None) -> dict[str, Any]:
+        facts = self._facts()
+        if changed is None:
+            rows = self._tape.rows
+            return {"lab": facts, "log": [*self._log.lines], "python": [*self._log.python], "events": [*rows]}
+        fresh, self._fresh = self._fresh, []
+        found = {"log": self._log.take(), "python": self._log.take_python(), "events": fresh}
+        if facts != self._shown:
+            found["lab"] = self._shown = facts
+        self._watch.changed(self._run, changed)
+        return {name: value for name, value in found.items() if value}
