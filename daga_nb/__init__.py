@@ -1,6 +1,7 @@
 """daga-nb: sagas you can watch, step and break in a Jupyter notebook.
 
-The widgets, `lab` and `canvas`, are loaded on first use, so that a script never pays for Jupyter.
+The widgets, `lab` and `canvas`, are loaded on first use, so that a script never pays for Jupyter; so is
+`Scenario`.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from daga_nb.errors import DagaFlowError
 from daga_nb.flow import DagaFlow
 
 if TYPE_CHECKING:
+    from daga_nb.debug.scenario import Scenario
     from daga_nb.widgets.canvas import canvas
     from daga_nb.widgets.lab import lab
 
 __version__ = "0.1.0"
 
-__all__ = ["DagaAction", "DagaFlow", "DagaFlowError", "Fault", "FlowRun", "canvas", "lab"]
+__all__ = ["DagaAction", "DagaFlow", "DagaFlowError", "Fault", "FlowRun", "Scenario", "canvas", "lab"]
 
 
 def __getattr__(name: str) -> Any:
@@ -31,6 +33,10 @@ def __getattr__(name: str) -> Any:
         from daga_nb.widgets.canvas import canvas
 
         return canvas
+    if name == "Scenario":
+        from daga_nb.debug.scenario import Scenario
+
+        return Scenario
     raise AttributeError(f"module 'daga_nb' has no attribute {name!r}")
 
 

@@ -25,6 +25,7 @@ __all__ = [
     "RunAborted",
     "RunBusy",
     "RunHeld",
+    "ScenarioError",
     "StepError",
     "StoryError",
     "UnknownAction",
@@ -105,6 +106,10 @@ class StoryError(DagaError, ValueError):
 
 class FormatError(DagaError, ValueError):
     """A file that cannot be read as what it should be; the message names the file."""
+
+
+class ScenarioError(DagaError, ValueError):
+    """A scenario that a file cannot carry, that is not in the file, or that does not fit the flow."""
 
 
 class LayoutWarning(UserWarning):

@@ -36,6 +36,7 @@ ARROWS = {
 
 # Inside a function, and for convenience, these few reach upward.
 UPWARD = {
+    ("__init__.py", "__getattr__", "debug"),
     ("__init__.py", "__getattr__", "widgets"),
     ("engine/decisions.py", "break_at", "debug"),
     ("engine/decisions.py", "replace", "nodes"),
@@ -238,6 +239,7 @@ HEAVY = [
         "from daga_nb import DagaAction, DagaFlow, DagaFlowError, Fault, FlowRun",
         "import daga_nb.action, daga_nb.flow, daga_nb.meta, daga_nb.utils, daga_nb.errors",
         "import daga_nb.debug.stepper, daga_nb.interop.wfformat",
+        "from daga_nb import Scenario; Scenario('none').to_json()",
         "from daga_nb import DagaFlow; DagaFlow([(len, print)]).run_sync(1)",
         "import daga_nb; dir(daga_nb); repr(daga_nb); hasattr(daga_nb, 'nothing')",
     ],

@@ -10,7 +10,7 @@ import pytest
 
 import daga_nb
 
-TOP = ["DagaAction", "DagaFlow", "DagaFlowError", "Fault", "FlowRun", "canvas", "lab"]
+TOP = ["DagaAction", "DagaFlow", "DagaFlowError", "Fault", "FlowRun", "Scenario", "canvas", "lab"]
 
 
 def test_the_public_names():
@@ -22,6 +22,7 @@ def test_the_public_names():
 
 def test_the_names_of_the_modules_are_the_same_things():
     from daga_nb.action import DagaAction
+    from daga_nb.debug.scenario import Scenario
     from daga_nb.engine.faults import Fault
     from daga_nb.engine.run import FlowRun
     from daga_nb.errors import DagaFlowError
@@ -29,7 +30,7 @@ def test_the_names_of_the_modules_are_the_same_things():
     from daga_nb.widgets.canvas import canvas
     from daga_nb.widgets.lab import lab
 
-    here = (DagaAction, DagaFlow, DagaFlowError, Fault, FlowRun, canvas, lab)
+    here = (DagaAction, DagaFlow, DagaFlowError, Fault, FlowRun, Scenario, canvas, lab)
     assert here == tuple(getattr(daga_nb, name) for name in TOP)
 
 
@@ -138,9 +139,11 @@ def test_only_what_blocks_is_async():
     assert offers == {"action_matrix", "calls", "dag", "run", "run_sync", "start", "try_action"}
 
 
-@pytest.mark.parametrize("thing", [daga_nb.FlowRun, daga_nb.DagaFlow, daga_nb.DagaAction, daga_nb.Fault])
+@pytest.mark.parametrize(
+    "thing", [daga_nb.FlowRun, daga_nb.DagaFlow, daga_nb.DagaAction, daga_nb.Fault, daga_nb.Scenario]
+)
 def test_everything_that_is_offered_is_explained(thing):
     assert inspect.getdoc(thing)
     offers = [name for name, _ in inspect.getmembers(thing) if not name.startswith("_")]
-    options = {"is_decorator_action", "no_effect", "in_thread", "rollback_timeout", "log", "where"}
+    options = {"is_decorator_action", "no_effect", "in_thread", "rollback_timeout", "log", "where", "input"}
     assert [name for name in offers if not inspect.getdoc(getattr(thing, name)) and name not in options] == []
