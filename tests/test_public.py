@@ -10,7 +10,7 @@ import pytest
 
 import daga_nb
 
-TOP = ["DagaAction", "DagaFlow", "DagaFlowError", "Fault", "FlowRun", "canvas", "lab"]
+TOP = ["DagaAction", "DagaFlow", "DagaFlowError", "Fault", "FlowRun", "canvas", "full_traceback", "lab"]
 
 
 def test_the_public_names():
@@ -28,8 +28,9 @@ def test_the_names_of_the_modules_are_the_same_things():
     from daga_nb.flow import DagaFlow
     from daga_nb.widgets.canvas import canvas
     from daga_nb.widgets.lab import lab
+    from daga_nb.widgets.postmortem import full_traceback
 
-    here = (DagaAction, DagaFlow, DagaFlowError, Fault, FlowRun, canvas, lab)
+    here = (DagaAction, DagaFlow, DagaFlowError, Fault, FlowRun, canvas, full_traceback, lab)
     assert here == tuple(getattr(daga_nb, name) for name in TOP)
 
 
