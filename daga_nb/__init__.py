@@ -1,11 +1,12 @@
 """daga-nb: sagas you can watch, step and break in a Jupyter notebook.
 
 The widgets, `lab` and `canvas`, are loaded on first use, so that a script never pays for Jupyter; so is
-`Scenario`.
+`Scenario`. Inside IPython, a failed flow is shown in short.
 """
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from daga_nb.action import DagaAction
@@ -18,10 +19,21 @@ if TYPE_CHECKING:
     from daga_nb.debug.scenario import Scenario
     from daga_nb.widgets.canvas import canvas
     from daga_nb.widgets.lab import lab
+    from daga_nb.widgets.postmortem import full_traceback
 
 __version__ = "0.1.0"
 
-__all__ = ["DagaAction", "DagaFlow", "DagaFlowError", "Fault", "FlowRun", "Scenario", "canvas", "lab"]
+__all__ = [
+    "DagaAction",
+    "DagaFlow",
+    "DagaFlowError",
+    "Fault",
+    "FlowRun",
+    "Scenario",
+    "canvas",
+    "full_traceback",
+    "lab",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -37,8 +49,22 @@ def __getattr__(name: str) -> Any:
         from daga_nb.debug.scenario import Scenario
 
         return Scenario
+    if name == "full_traceback":
+        from daga_nb.widgets.postmortem import full_traceback
+
+        return full_traceback
     raise AttributeError(f"module 'daga_nb' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+def _meet_the_shell() -> None:
+    if "IPython" in sys.modules:
+        from daga_nb.widgets.postmortem import install
+
+        install()
+
+
+_meet_the_shell()

@@ -38,6 +38,7 @@ ARROWS = {
 UPWARD = {
     ("__init__.py", "__getattr__", "debug"),
     ("__init__.py", "__getattr__", "widgets"),
+    ("__init__.py", "_meet_the_shell", "widgets"),
     ("engine/decisions.py", "break_at", "debug"),
     ("engine/decisions.py", "replace", "nodes"),
     ("debug/story.py", "report", "page"),
@@ -187,7 +188,7 @@ def test_nothing_imports_the_widgets_but_the_package_on_first_use():
         for where, what in imports
         if room_of(what) == "widgets" and what.startswith("daga_nb.") and room_of(name) != "widgets"
     }
-    assert users == {("__init__.py", "__getattr__")}
+    assert users == {("__init__.py", "__getattr__"), ("__init__.py", "_meet_the_shell")}
 
 
 @EACH

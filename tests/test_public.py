@@ -10,7 +10,17 @@ import pytest
 
 import daga_nb
 
-TOP = ["DagaAction", "DagaFlow", "DagaFlowError", "Fault", "FlowRun", "Scenario", "canvas", "lab"]
+TOP = [
+    "DagaAction",
+    "DagaFlow",
+    "DagaFlowError",
+    "Fault",
+    "FlowRun",
+    "Scenario",
+    "canvas",
+    "full_traceback",
+    "lab",
+]
 
 
 def test_the_public_names():
@@ -29,8 +39,9 @@ def test_the_names_of_the_modules_are_the_same_things():
     from daga_nb.flow import DagaFlow
     from daga_nb.widgets.canvas import canvas
     from daga_nb.widgets.lab import lab
+    from daga_nb.widgets.postmortem import full_traceback
 
-    here = (DagaAction, DagaFlow, DagaFlowError, Fault, FlowRun, Scenario, canvas, lab)
+    here = (DagaAction, DagaFlow, DagaFlowError, Fault, FlowRun, Scenario, canvas, full_traceback, lab)
     assert here == tuple(getattr(daga_nb, name) for name in TOP)
 
 

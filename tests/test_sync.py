@@ -67,6 +67,13 @@ def test_a_failure_reaches_plain_code_after_the_rollback(done):
     assert done == ["do a", "do b", "do c", "do d", "undo d", "undo b", "undo c", "undo a"]
 
 
+def test_a_failure_does_not_seem_to_come_of_there_being_no_loop(done):
+    with pytest.raises(DagaFlowError) as caught:
+        flow_of(done, how={"d": {"fails": Boom("no")}}).run_sync()
+    assert caught.value.__context__ is None
+    assert caught.value.exceptions[0].__context__ is None
+
+
 def test_from_a_thread_while_a_loop_runs_in_another(done):
     flow = flow_of(done)
 

@@ -32,9 +32,11 @@ def run_to_end(work: Coroutine[Any, Any, T]) -> T:
     DagaError
         If the running loop cannot be made re-entrant (uvloop's cannot).
     """
-    try:
+    loop: asyncio.AbstractEventLoop | None = None
+    # Nothing is run inside the except block: every error of an action would seem to come of it.
+    with suppress(RuntimeError):
         loop = asyncio.get_running_loop()
-    except RuntimeError:
+    if loop is None:
         # Not asyncio.run: that may be nest-asyncio2's by now, and its second interrupt strikes the rollback.
         with asyncio.Runner() as runner:
             return _to_end(runner.get_loop(), work)
