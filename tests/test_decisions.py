@@ -1,11 +1,12 @@
 """Decide at a failure: retry, skip, replace, roll back; nothing is undone in between."""
 
 import asyncio
+import threading
 
 import pytest
 from helpers import Boom, Gate, action, flow_of, play, story, told, words
 
-from daga_nb import DagaFlow, DagaFlowError, Fault
+from daga_nb import DagaAction, DagaFlow, DagaFlowError, Fault
 from daga_nb.core.states import RunState
 from daga_nb.errors import RunBusy, StepError
 
@@ -240,6 +241,18 @@ def test_an_action_brings_its_rollback_along(done):
     play(run.retry())
     play(run.rollback())
     assert done == ["do a", "do b", "do c", "do another b", "undo another b", "undo c", "undo a"]
+
+
+def test_a_plain_function_takes_over_the_options_of_the_action(done):
+    threads = []
+
+    def fetch(results):
+        threads.append(threading.current_thread())
+
+    run = DagaFlow([(DagaAction(print, name="a", in_thread=False), action(done, "b"))]).start()
+    run.replace("a", fetch)
+    play(run.finish())
+    assert threads == [threading.main_thread()]
 
 
 @pytest.mark.parametrize("policy", ["continue", "stop"])
