@@ -29,7 +29,7 @@ ARROWS = {
     "debug": {"core", "engine", "errors"},
     "render": {"core", "errors"},
     "interop": {"action", "core", "engine", "errors", "flow", "nodes"},
-    "widgets": {"action", "core", "debug", "engine", "errors", "flow", "render"},
+    "widgets": {"action", "core", "debug", "engine", "errors", "flow", "nodes", "render"},
     "__init__": {"action", "engine", "errors", "flow"},
 }
 
