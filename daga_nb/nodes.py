@@ -39,6 +39,8 @@ def call_of(node: Any) -> ActionCall:
 def replaced(call: ActionCall, function: Any, rollback: Any, name: str) -> ActionCall:
     """Give `call` with another action, another rollback, or both.
 
+    What is no `DagaAction` takes over the options and the rollback of the action that it stands for.
+
     Raises
     ------
     FlowDefinitionError
@@ -49,7 +51,7 @@ def replaced(call: ActionCall, function: Any, rollback: Any, name: str) -> Actio
             raise FlowDefinitionError(f"{function!r} cannot stand for {name}: it cannot be called")
         new = call_of(function)
         if action_in(function) is None:
-            new = call._replace(action=new.action)
+            new = call._replace(action=new.action._replace(in_thread=call.action.in_thread))
         call = new if new.rollback is not None or new.no_effect else new._replace(rollback=call.rollback)
     if rollback is not None:
         if not callable(rollback):

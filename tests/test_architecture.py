@@ -30,7 +30,7 @@ ARROWS = {
     "render": {"core", "errors"},
     "interop": {"action", "core", "engine", "errors", "flow", "nodes"},
     "page": {"core", "debug", "engine", "errors", "render"},
-    "widgets": {"action", "core", "debug", "engine", "errors", "flow", "page", "render"},
+    "widgets": {"action", "core", "debug", "engine", "errors", "flow", "nodes", "page", "render"},
     "__init__": {"action", "engine", "errors", "flow"},
 }
 

@@ -358,3 +358,33 @@ def test_a_stepper_may_admit_with_a_generator(done):
 
     play(flow_of(done).start().drive(Lazy()))
     assert done == ["do a", "do b", "do c", "do d"]
+
+
+@pytest.mark.parametrize("limit", [None, 1, 2])
+def test_rollbacks_are_tried_again_once_also_if_the_story_cannot_be_written_meanwhile(done, limit):
+    how = {name: {"undo_fails": Boom(name)} for name in "bcd"}
+
+    def left_behind() -> FlowRun:
+        run = flow_of(done, [("a", name) for name in "bcd"], how=how, max_parallel=limit).start()
+        play(run.go())
+        with pytest.raises(DagaFlowError):
+            play(run.rollback())
+        for name in "bcd":
+            run.replace(name, rollback=lambda results, name=name: done.append(f"undo {name} again"))
+        done.clear()
+        return run
+
+    for first in range(1, 9):
+        run = left_behind()
+        Disk(run, first, first, OSError)
+        with pytest.raises(OSError, match="the disk is full"):
+            play(run.retry())
+        play(run.go())  # what was shown as under way is called
+        if run.undecided:
+            play(run.retry())
+        assert sorted(done) == ["undo b again", "undo c again", "undo d again"], first
+        assert run.state is RunState.ROLLED_BACK
+    run = left_behind()
+    disk = Disk(run, 9, 9, OSError)
+    play(run.retry())
+    assert disk.writes == 8

@@ -1,11 +1,12 @@
 """Decide at a failure: retry, skip, replace, roll back; nothing is undone in between."""
 
 import asyncio
+import threading
 
 import pytest
-from helpers import Boom, Gate, action, flow_of, play, story, told, words
+from helpers import Boom, Gate, action, flow_of, play, story, told, turns, words
 
-from daga_nb import DagaFlow, DagaFlowError, Fault
+from daga_nb import DagaAction, DagaFlow, DagaFlowError, Fault
 from daga_nb.core.states import RunState
 from daga_nb.errors import RunBusy, StepError
 
@@ -242,6 +243,18 @@ def test_an_action_brings_its_rollback_along(done):
     assert done == ["do a", "do b", "do c", "do another b", "undo another b", "undo c", "undo a"]
 
 
+def test_a_plain_function_takes_over_the_options_of_the_action(done):
+    threads = []
+
+    def fetch(results):
+        threads.append(threading.current_thread())
+
+    run = DagaFlow([(DagaAction(print, name="a", in_thread=False), action(done, "b"))]).start()
+    run.replace("a", fetch)
+    play(run.finish())
+    assert threads == [threading.main_thread()]
+
+
 @pytest.mark.parametrize("policy", ["continue", "stop"])
 @pytest.mark.parametrize("pause", [True, False])
 def test_a_rollback_that_failed_is_mended_and_the_rollback_goes_on(done, policy, pause):
@@ -301,6 +314,88 @@ def test_two_rollbacks_that_failed_are_mended_one_by_one(done):
     play(run.retry())
     play(run.go())
     assert done[4:] == ["undo d", "undo b", "undo c", "undo b again", "undo c again", "undo a"]
+    assert run.state is RunState.ROLLED_BACK
+
+
+def left_behind(done, names, limit, **options):
+    """A run of a before the others, whose rollbacks all failed; at most so many go at once."""
+    how = {name: {"undo_fails": Boom(f"undo {name}")} for name in names}
+    run = flow_of(done, [("a", name) for name in names], how=how, max_parallel=limit, **options).start()
+    play(run.go())
+    with pytest.raises(DagaFlowError):
+        play(run.rollback())
+    assert run.undecided == tuple(names)
+    done.clear()
+    return run
+
+
+@pytest.mark.parametrize("schedule", ["batch", "eager"])
+def test_rollbacks_are_tried_again_no_more_at_once_than_the_flow_allows(done, schedule):
+    run = left_behind(done, "bcde", 1, schedule=schedule)
+    for name in "bde":
+        run.replace(name, rollback=lambda results, name=name: done.append(f"undo {name} again"))
+    assert told(play(run.retry("d", "c", "b"))) == [
+        "run ROLLING_BACK",
+        *("d ROLLING_BACK", "d ROLLED_BACK"),
+        *("c ROLLING_BACK", "c ROLLBACK_FAILED"),
+        *("b ROLLING_BACK", "b ROLLED_BACK"),
+        "run ROLLBACK_INCOMPLETE",
+    ]
+    run.replace("c", rollback=lambda results: done.append("undo c again"))
+    play(run.retry())
+    assert done == ["undo d again", "undo c", "undo b again", "undo c again", "undo e again"]
+    assert run.state is RunState.ROLLED_BACK
+
+
+def test_as_soon_as_one_is_through_the_next_is_tried_again(done):
+    run = left_behind(done, "bcde", 2)
+
+    async def main():
+        gates, seen = {name: Gate() for name in "bcde"}, []
+        for name, gate in gates.items():
+            undo = action(done, name, before_undo=gate.wait, undo_fails=Boom("no") if name == "c" else None)
+            run.replace(name, undo)
+        going = asyncio.ensure_future(run.retry())
+        for name in "cbed":
+            await turns()
+            seen.append([one for one, state in words(run).items() if state == "rolling back"])
+            gates[name].open()
+        await going
+        return seen
+
+    assert play(main()) == [["b", "c"], ["b", "d"], ["d", "e"], ["d"]]
+    assert done == ["undo c", "undo b", "undo e", "undo d"], (
+        "one that fails again keeps back none of the others"
+    )
+    assert run.undecided == ("c",)
+
+
+@pytest.mark.parametrize("pause", [True, False])
+def test_a_cancel_keeps_no_rollback_from_being_tried_again(done, pause):
+    how = {name: {"undo_fails": Boom(f"undo {name}")} for name in "bc"}
+    run = flow_of(done, how=how, max_parallel=1).start(on_failure="pause")
+    play(run.go())
+    for _ in "bc":
+        with pytest.raises(DagaFlowError):
+            play(run.rollback())
+    assert (run.state, run.undecided) == (RunState.ROLLING_BACK, ("b", "c"))
+    run.on_failure = "pause" if pause else "rollback"
+
+    async def main():
+        gate = Gate()
+        run.replace("b", action(done, "b", before_undo=gate.wait))
+        run.replace("c", action(done, "c"))
+        going = asyncio.ensure_future(run.retry())
+        await gate.reached.wait()
+        cancelling = asyncio.ensure_future(run.cancel())
+        await turns()
+        assert words(run)["c"] == "rollback failed"
+        gate.open()
+        await asyncio.gather(going, cancelling)
+
+    done.clear()
+    play(main())
+    assert done == ["undo b", "undo c", "undo a"]
     assert run.state is RunState.ROLLED_BACK
 
 

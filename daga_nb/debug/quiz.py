@@ -1,4 +1,4 @@
-"""Predict, then step: which actions will be undone next?"""
+"""Predict, then step: a learner says which actions will be undone next."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ class RunDecisions(RunLook):
         """Call what failed once more, as a new attempt, and give its events. Never raises for an action.
 
         Nothing is rolled back in between, and nothing else starts. Going back, the rollbacks that failed are
-        called once more; also after the run has ended with one.
+        called once more, no more at once than the flow allows; also after the run has ended with one.
 
         Parameters
         ----------

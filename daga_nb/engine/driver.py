@@ -72,6 +72,7 @@ class Driver:
         self.closing = ""
         self.cancelled = False
         self._max_parallel = max_parallel
+        self._again: Sequence[int] = ()
         self._patience = rollback_timeout
         self.seat = Seat()
         self._stops: Stops | None = None
@@ -89,7 +90,8 @@ class Driver:
     ) -> tuple[Event, ...]:
         """Go on until the run ends, or the stepper or `stops` hold and what runs has finished.
 
-        What failed and stands in `again` is called once more, before anything else starts.
+        What failed and stands in `again` is called once more, before anything else starts: as many at once
+        as may go, the others as soon as there is room.
 
         Raises
         ------
@@ -104,9 +106,10 @@ class Driver:
             self._refused = None
             self._chronicle.undo_failed = False
             self._stops = stops
+            self._again = again
             self.recorder.switch_on()
             try:
-                cancelled = await self._go_on(stepper, again)
+                cancelled = await self._go_on(stepper)
             except Exception:
                 # Ours: the story cannot be written on. What runs is heard out: no task is left behind.
                 await self._drain()
@@ -126,10 +129,9 @@ class Driver:
             raise DagaError(f"the run is stuck while {self.machine.run_state.word}: a bug of daga_nb")
         return events
 
-    async def _go_on(self, stepper: Stepper, again: Sequence[int]) -> asyncio.CancelledError | None:
+    async def _go_on(self, stepper: Stepper) -> asyncio.CancelledError | None:
         cancelled: asyncio.CancelledError | None = None
         self._chronicle.mend(self._turning())
-        self._chronicle.repeat(again)
         going = True
         while going:
             try:
@@ -165,6 +167,7 @@ class Driver:
         """Make one turn of the loop; False when there is nothing left to do or to wait for."""
         machine, inflight = self.machine, self.inflight
         self._chronicle.record_ended(self._turning())
+        self._repeat()
         for change in self._due():
             if change.state is RunState.ROLLING_BACK:
                 self.outcomes.find_cause(machine.failures)
@@ -173,7 +176,7 @@ class Driver:
             self.closing = ""
         if machine.run_state.ended and not self.closing:
             return False
-        limit = None if self._max_parallel is None else self._max_parallel - machine.running
+        limit = self._room()
         if (limit is None or limit > 0) and self._may_start():
             # Who may hold is asked about all that is ready: what it waits for may stand behind the limit.
             ready = machine.ready(limit if stepper is FREE and self._stops is None else None)
@@ -189,6 +192,17 @@ class Driver:
                 await self._bell.wait()
             return True
         return bool(self._due())
+
+    def _repeat(self) -> None:
+        """Call once more what failed and is to be tried again, as far as there is room."""
+        # Those that wait are rollbacks: of actions no more can have failed than may go at once. So neither an
+        # abort nor a cancel is to keep them back.
+        room = self._room()
+        nodes, self._again = self._again[:room], [] if room is None else self._again[room:]
+        self._chronicle.repeat(nodes)
+
+    def _room(self) -> int | None:
+        return None if self._max_parallel is None else max(0, self._max_parallel - self.machine.running)
 
     def _due(self) -> list[Due]:
         if self._undo_failed():

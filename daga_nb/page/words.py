@@ -18,8 +18,8 @@ __all__ = ["TOGETHER", "Line", "joined", "line_of", "lines_of"]
 Line = list[Any]
 """A line of a log: ``[kind, time, state, place, words, more, seq]``.
 
-`kind` is ``"node"``, ``"run"``, ``"print"``, ``"error"`` or ``"note"``; `state` is the number of a node's or a
-run's state, or -1; `seq` is after how many events the line stands.
+`kind` is ``"node"``, ``"run"``, ``"print"``, ``"error"`` or ``"note"``; `state` is the number of a node's or
+a run's state, or -1; `seq` is after how many events the line stands.
 """
 
 TOGETHER = frozenset({NodeState.RUNNING, NodeState.ROLLING_BACK, NodeState.ABANDONED})

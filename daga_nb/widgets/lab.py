@@ -26,8 +26,8 @@ _UNDOABLE = (RunState.RUNNING, RunState.SUCCEEDED)
 class FlowLab(LabDecisions):
     """A laboratory for one flow. `lab` makes it.
 
-    Every button is a method here. Those that run something start a task on the notebook's event loop and return
-    at once, so no cell is ever blocked.
+    Every button is a method here. Those that run something start a task on the notebook's event loop and
+    return at once, so no cell is ever blocked.
 
     Attributes
     ----------
@@ -132,7 +132,7 @@ class FlowLab(LabDecisions):
         self._begin(run, "is ready")
 
     def rerun(self, batch: int, **changes: Any) -> None:
-        """Re-run from here: go on with a new run that begins with `batch`, with what came before from this one.
+        """Re-run from here: go on with a new run that begins with `batch`, and has what was done before it.
 
         It inherits results, not effects: what this run did before is not undone by it, unless ``adopt=True``.
         Nothing starts yet, so that faults can be planted and functions replaced first.
@@ -179,7 +179,7 @@ def _words_of_fork(batch: int, old: int, adopt: bool) -> str:
     if batch == 1:
         return f"begins with batch 1, anew: what run {old} did is not undone by it"
     if adopt:
-        return f"begins with batch {batch}: it has the results of run {old}, and adopts its effects, to undo them"
+        return f"begins with batch {batch}: it adopts what run {old} did before, and will undo it"
     return (
         f"begins with batch {batch}: it inherits the results of run {old}, not its effects; "
         f"what run {old} did before is not undone by it"
