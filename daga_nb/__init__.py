@@ -17,9 +17,12 @@ from daga_nb.flow import DagaFlow
 
 if TYPE_CHECKING:
     from daga_nb.debug.scenario import Scenario
+    from daga_nb.debug.story import Story
     from daga_nb.widgets.canvas import canvas
     from daga_nb.widgets.lab import lab
+    from daga_nb.widgets.player import scrub
     from daga_nb.widgets.postmortem import full_traceback
+    from daga_nb.widgets.twin import compare
 
 __version__ = "0.1.0"
 
@@ -30,9 +33,12 @@ __all__ = [
     "Fault",
     "FlowRun",
     "Scenario",
+    "Story",
     "canvas",
+    "compare",
     "full_traceback",
     "lab",
+    "scrub",
 ]
 
 
@@ -45,6 +51,18 @@ def __getattr__(name: str) -> Any:
         from daga_nb.widgets.canvas import canvas
 
         return canvas
+    if name == "scrub":
+        from daga_nb.widgets.player import scrub
+
+        return scrub
+    if name == "compare":
+        from daga_nb.widgets.twin import compare
+
+        return compare
+    if name == "Story":
+        from daga_nb.debug.story import Story
+
+        return Story
     if name == "Scenario":
         from daga_nb.debug.scenario import Scenario
 

@@ -14,7 +14,7 @@ from widget_page import Page
 
 from daga_nb import DagaFlow, Fault, canvas
 from daga_nb.core.states import NodeState
-from daga_nb.page.marks import MODES, STATES, edge_mode, face, fault_bits, node_mark
+from daga_nb.page.marks import MODES, STATES, edge_mode, face, node_mark, planted_in
 from daga_nb.widgets.canvas import FlowCanvas
 from daga_nb.widgets.commands import parse
 from daga_nb.widgets.lab import FlowLab
@@ -36,7 +36,7 @@ def layered(done, count: int, width: int, **options):
 
 
 def marks(run) -> list[list]:
-    faults = fault_bits(run)
+    faults = planted_in(run)
     return [node_mark(run, node, faults) for node in range(len(run.plan))]
 
 

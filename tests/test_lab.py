@@ -25,7 +25,7 @@ def test_run_goes_to_the_end(done):
         await page.click(cmd="run")
         assert done == ["do a", "do b", "do c", "do d"]
         assert page.states() == ["succeeded"] * 4
-        assert set(page.facts["can"]) == {"rollback", "reset"}
+        assert set(page.facts["can"]) == {"rollback", "reset", "rerun"}
 
     play(main())
 
@@ -61,7 +61,7 @@ def test_a_failure_rolls_back_in_reverse_order_and_the_page_sees_each_state(done
         await page.click(cmd="run")
         assert done == ["do a", "do b", "do c", "undo c", "undo b", "undo a"]
         assert page.states() == ["rolled back", "rolled back", "rolled back", "abandoned"]
-        assert page.facts["can"] == ["reset"]
+        assert page.facts["can"] == ["rerun", "reset"]
 
     play(main())
 
@@ -110,7 +110,7 @@ def test_pause_starts_nothing_more_and_run_goes_on(done):
         await page.rest()
         assert done == ["do a"]
         assert page.facts["held"] is True
-        assert set(page.facts["can"]) == {"run", "step", "action", "rollback", "reset"}
+        assert set(page.facts["can"]) == {"run", "step", "action", "rollback", "reset", "rerun"}
         await page.click(cmd="run")
         assert page.states() == ["succeeded"] * 4
 
@@ -181,7 +181,7 @@ def test_what_is_possible_is_said_at_every_moment(done):
         assert set(page.facts["can"]) == {"pause", "rollback"}
         gate.open()
         await page.rest()
-        assert set(page.facts["can"]) == {"rollback", "reset"}
+        assert set(page.facts["can"]) == {"rollback", "reset", "rerun"}
 
     play(main())
 
@@ -199,7 +199,7 @@ def test_while_a_cell_drives_the_run_the_buttons_wait(done):
         await cell
         page.widget._feed.touch()
         await page.rest()
-        assert set(page.facts["can"]) == {"rollback", "reset"}
+        assert set(page.facts["can"]) == {"rollback", "reset", "rerun"}
 
     play(main())
 

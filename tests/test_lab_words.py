@@ -75,8 +75,8 @@ def test_the_log_is_bounded_on_both_sides():
         page = Page(lab(DagaFlow([(chatter, abs)]), [1], speed=1.0))
         await page.open()
         await page.click(cmd="step")
-        assert len(page.widget._log.lines) == 500
-        assert all(len(message.get("log", ())) <= 500 for message in page.sent)
+        assert len(page.widget._log.lines) == 2000
+        assert all(len(message.get("log", ())) <= 2000 for message in page.sent)
         assert any(line[4] == "19999" for line in page.log)
 
     play(main())

@@ -17,9 +17,12 @@ TOP = [
     "Fault",
     "FlowRun",
     "Scenario",
+    "Story",
     "canvas",
+    "compare",
     "full_traceback",
     "lab",
+    "scrub",
 ]
 
 
@@ -33,15 +36,19 @@ def test_the_public_names():
 def test_the_names_of_the_modules_are_the_same_things():
     from daga_nb.action import DagaAction
     from daga_nb.debug.scenario import Scenario
+    from daga_nb.debug.story import Story
     from daga_nb.engine.faults import Fault
     from daga_nb.engine.run import FlowRun
     from daga_nb.errors import DagaFlowError
     from daga_nb.flow import DagaFlow
     from daga_nb.widgets.canvas import canvas
     from daga_nb.widgets.lab import lab
+    from daga_nb.widgets.player import scrub
     from daga_nb.widgets.postmortem import full_traceback
+    from daga_nb.widgets.twin import compare
 
-    here = (DagaAction, DagaFlow, DagaFlowError, Fault, FlowRun, Scenario, canvas, full_traceback, lab)
+    classes = (DagaAction, DagaFlow, DagaFlowError, Fault, FlowRun, Scenario, Story)
+    here = (*classes, canvas, compare, full_traceback, lab, scrub)
     assert here == tuple(getattr(daga_nb, name) for name in TOP)
 
 
@@ -93,6 +100,10 @@ RUN = {
     "on_failure",
     "release",
     "released",
+    "report",
+    "save",
+    "story",
+    "take_notes",
     "replace",
     "retry",
     "skip",

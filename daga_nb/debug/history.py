@@ -26,8 +26,8 @@ def note_of(run: RunLook, event: Event) -> Note:
     >>> from daga_nb import DagaFlow
     >>> run = DagaFlow([(abs, max)]).start(-3)
     >>> _ = asyncio.run(run.step())
-    >>> note_of(run, run.events[-1]).text
-    'TypeError: bad operand type for abs(): 'list''
+    >>> note_of(run, run.events[2]).text.splitlines()[0]
+    "TypeError: bad operand type for abs(): 'list'"
     """
     name, state = event.node, event.state
     if name is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from daga_nb.core.states import NodeState, RunState
@@ -12,6 +12,7 @@ from daga_nb.render.text import elide, seconds
 from daga_nb.render.theme import FAULT_GLYPH, LOOKS, RUN_LOOKS, edge_kind
 
 if TYPE_CHECKING:
+    from daga_nb.core.next_step import NextStep
     from daga_nb.core.plan import Plan
     from daga_nb.engine.run import FlowRun
 
@@ -26,6 +27,7 @@ __all__ = [
     "edge_mode",
     "face",
     "head",
+    "head_of",
     "node_mark",
     "planted_in",
 ]
@@ -159,27 +161,32 @@ def node_mark(run: FlowRun, node: int, planted: Mapping[str, Planted]) -> list[A
 
 def head(run: FlowRun) -> dict[str, Any]:
     """Give what is said about the run as a whole: its state, what comes next, how far it is, its front."""
+    return head_of(run.plan, run.node_states, run.state, run.next, turning=run.turning)
+
+
+def head_of(
+    plan: Plan, states: Sequence[NodeState], state: RunState, step: NextStep, turning: bool = False
+) -> dict[str, Any]:
+    """Give the same of any moment: `step` is what comes next, `turning` whether a rollback is to follow."""
     counts = dict.fromkeys(STATES, 0)
     busy = []
-    for node, state in enumerate(run.node_states):
-        counts[state] += 1
-        if state in _BUSY:
+    for node, one in enumerate(states):
+        counts[one] += 1
+        if one in _BUSY:
             busy.append(node)
-    step = run.next
-    front = run.plan.batch_of[busy[0]] + 1 if busy else step.batch or 0
     ways = {RunState.RUNNING: 1, RunState.ROLLING_BACK: -1}
     return {
-        "state": _RUN_NUMBER[run.state],
-        "next": _at_work(run, busy) if busy else str(step),
-        "counts": [[_NUMBER[state], count] for state, count in counts.items() if count],
-        "front": front,
-        "way": ways.get(run.state, 0),
+        "state": _RUN_NUMBER[state],
+        "next": _at_work(plan, states, busy, turning) if busy else str(step),
+        "counts": [[_NUMBER[one], count] for one, count in counts.items() if count],
+        "front": plan.batch_of[busy[0]] + 1 if busy else step.batch or 0,
+        "way": ways.get(state, 0),
     }
 
 
-def _at_work(run: FlowRun, busy: list[int]) -> str:
-    verb = run.node_states[busy[0]].word
-    names = ", ".join(elide(run.plan.names[node]) for node in busy[:6])
+def _at_work(plan: Plan, states: Sequence[NodeState], busy: list[int], turning: bool) -> str:
+    verb = states[busy[0]].word
+    names = ", ".join(elide(plan.names[node]) for node in busy[:6])
     more = f" and {len(busy) - 6} more" if len(busy) > 6 else ""
-    then = "; then it is rolled back" if run.turning else ""
-    return f"{verb} batch {run.plan.batch_of[busy[0]] + 1} of {len(run.plan.batches)}: {names}{more}{then}"
+    then = "; then it is rolled back" if turning else ""
+    return f"{verb} batch {plan.batch_of[busy[0]] + 1} of {len(plan.batches)}: {names}{more}{then}"

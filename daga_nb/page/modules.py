@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-__all__ = ["GRAPH_MODULES", "VIEWER_MODULES"]
+__all__ = ["GRAPH_MODULES", "PLAYER_MODULES", "VIEWER_MODULES"]
 
 GRAPH_MODULES = ("dom.js", "link.js", "camera.js", "node.js", "graph.js", "stage.js")
 """The graph, for the canvas and all that has one."""
 
 VIEWER_MODULES = ("head.js", "story.js", "history.js", "inspector.js", "log.js", "timeline.js", "viewer.js")
 """The graph with a head, an inspector, a log, and a story to look back at."""
+
+PLAYER_MODULES = (*VIEWER_MODULES, "still.js", "player.js")
+"""The viewer without a kernel behind it: a story that is kept."""

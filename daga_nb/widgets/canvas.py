@@ -84,7 +84,7 @@ class GraphWidget(anywidget.AnyWidget):
             _now=self._feed.snapshot(),
             **traits,
         )
-        self._forget_cells = after_each_cell(self._feed.rest)
+        self._forget_cells = after_each_cell(self._cell_has_run)
         self.on_msg(self._receive)
 
     def __repr__(self) -> str:
@@ -124,6 +124,9 @@ class GraphWidget(anywidget.AnyWidget):
     def _lay_out(self, change: Any) -> None:
         if change.new not in self._layouts:
             self._layouts = {**self._layouts, change.new: layout(self._run.plan, change.new).to_json()}
+
+    def _cell_has_run(self) -> None:
+        self._feed.rest()
 
     def _tell(self, message: dict[str, Any]) -> None:
         self.send(message)

@@ -33,7 +33,7 @@ def _is_one_of(*choices: str) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, str) and value in choices
 
 
-def _is_batch(value: Any) -> bool:
+def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 1 <= value < 1_000_000
 
 
@@ -54,7 +54,11 @@ _FIELDS: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
     "action": {},
     "retry": {},
     "fix": {},
-    "rerun": {"to": _is_batch},
+    "use": {},
+    "rerun": {"to": _is_count},
+    "scenarios": {},
+    "keep": {"to": _is_short},
+    "replay": {"to": _is_count},
     "failure": {"to": _is_one_of(*get_args(OnFailure))},
     "speed": {"to": _is_share},
     "direction": {"to": _DIRECTION},

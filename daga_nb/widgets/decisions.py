@@ -30,12 +30,17 @@ class LabDecisions(Workbench):
         self._feed.touch()
 
     def retry(self, *names: str) -> None:
-        """Call what failed once more, or the named actions of it: nothing is rolled back in between."""
+        """Call what failed once more, or the named actions of it: nothing is rolled back in between.
+
+        What a cell has defined anew is used from now on.
+        """
+        self._use_redefined()
         self._log.say(f"await {{lab}}.run.retry({', '.join(map(repr, names))})")
         self._work(lambda: self._run.retry(*names))
 
     def fix(self) -> None:
-        """Fix and resume: call what failed once more, and if it succeeds, go on at the pace of `speed`."""
+        """Fix and resume: retry, and if nothing fails any more, go on at the pace of `speed`."""
+        self._use_redefined()
         self._log.say("{lab}.fix()")
         self._pacer.resume()
         self._work(self._retry_and_go_on, paced=True)
@@ -44,6 +49,11 @@ class LabDecisions(Workbench):
         await self._run.retry()
         if not self._run.undecided and not self._run.state.ended:
             await self._run.drive(self._pacer)
+
+    def use(self) -> None:
+        """Use from now on what a cell has defined anew, in this run and in the next ones of this lab."""
+        self._use_redefined()
+        self._feed.touch()
 
     def skip(self, name: str, value: Any = None) -> None:
         """Go on as if a failed action had given `value`. It is rolled back as a failed one is."""
@@ -101,7 +111,7 @@ class LabDecisions(Workbench):
                 "predict first: which actions will be undone next? Click them, or bench.predict(name)"
             )
         names = self._run.plan.names
-        verdict = self._quiz.answer(self._run.plan.ids[name] for name in self._run.next.actions)
+        verdict = self._quiz.answer(self._undone_next())
         words = "right" if verdict.all_right else "not quite"
         parts = [
             f"{label}: {', '.join(names[node] for node in nodes)}"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, Literal
 
 from daga_nb.core.states import RunState
+from daga_nb.debug.scenario import Scenario, scenario_files
 from daga_nb.debug.stepper import BatchStep, OneAction
 from daga_nb.engine.admission import OnFailure
 from daga_nb.engine.faults import Fault
@@ -20,6 +23,7 @@ from daga_nb.widgets.pace import delay_at
 
 __all__ = ["FlowLab", "lab"]
 
+MOST_SCENARIOS = 100
 _UNDOABLE = (RunState.RUNNING, RunState.SUCCEEDED)
 
 
@@ -39,9 +43,10 @@ class FlowLab(LabDecisions):
     >>> flow = DagaFlow([(abs, max)], name="tiny")
     >>> bench = FlowLab(flow, input=-3)
     >>> bench.run.state.word, sorted(bench.possible)
-    ('ready', ['action', 'rerun', 'run', 'step'])
+    ('ready', ['action', 'run', 'step'])
     """
 
+    _scenarios: list[Path] | None = None
     _esm = module(*GRAPH_MODULES, *VIEWER_MODULES, "bar.js", "decide.js", "quiz.js", "scenarios.js", "lab.js")
     _css = style("graph.css", "viewer.css", "lab.css")
 
@@ -70,16 +75,16 @@ class FlowLab(LabDecisions):
         failed = bool(run.undecided)
         if any(self._working.values()):
             found.add("run" if self._pacer.paused else "pause")
-        elif self._asking:
-            found |= {"step"} if self._quiz and self._quiz.guess else set()
+        elif idle and self._quiz is not None and run.next.direction == "back":
+            found |= {"step"} if self._quiz.guess or not self._asking else set()
         elif idle and run.next.direction is not None and not (failed and run.state is RunState.RUNNING):
             found |= {"run", "step", "action"}
         if run.state in _UNDOABLE and not run.released and (idle or self._working):
             found.add("rollback")
         if idle:
-            found.add("rerun")
-            found |= {"reset"} if run.state is not RunState.READY else set()
-            found |= {"retry"} if failed else set()
+            found |= {"reset", "rerun"} if run.state is not RunState.READY else set()
+            found |= {"retry", "fix"} if failed else set()
+            found |= {"use"} if any(not one.problem for one in self._redefined) else set()
             found |= {"skip"} if failed and run.state is RunState.RUNNING else set()
         return frozenset(found)
 
@@ -129,7 +134,7 @@ class FlowLab(LabDecisions):
         self._log.say("{lab}.reset()")
         old = self._run
         run = self._flow.start(old.input, faults=old.faults, on_failure=old.on_failure)
-        self._begin(run, "is ready")
+        self._begin(self._use_again(run), "is ready", old.breakpoints)
 
     def rerun(self, batch: int, **changes: Any) -> None:
         """Re-run from here: go on with a new run that begins with `batch`, and has what was done before it.
@@ -153,7 +158,40 @@ class FlowLab(LabDecisions):
         forked = self._run.fork(batch, **changes)
         more = "".join(f", {name}={value!r}" for name, value in changes.items())
         self._log.say(f"{{lab}}.rerun({batch}{more})")
-        self._begin(forked, _words_of_fork(batch, self._count, bool(changes.get("adopt"))))
+        words = _words_of_fork(batch, self._count, bool(changes.get("adopt")))
+        self._begin(forked, words, self._run.breakpoints)
+
+    # -------------------------------------------------------------- scenarios
+
+    def scenario(self, name: str) -> Scenario:
+        """Give the failures, the breakpoints and the input as they are now, under a name."""
+        return Scenario.of(self._run, name)
+
+    def replay(self, scenario: Scenario | str | os.PathLike[str]) -> None:
+        """Begin a new run as a scenario, or the one in a file, says, and run it at the pace of `speed`.
+
+        Raises
+        ------
+        ScenarioError
+            If the file holds none, or it does not fit this flow.
+        """
+        self._check_idle()
+        found = scenario if isinstance(scenario, Scenario) else Scenario.load(scenario)
+        run = self._use_again(found.start(self._flow))
+        if not isinstance(scenario, Scenario):
+            self._log.say(f"{{lab}}.replay({os.fspath(scenario)!r})")
+        self._begin(run, f"replays the scenario {found}", ())
+        self._work(lambda: run.drive(self._pacer), paced=True)
+
+    def _list_scenarios(self) -> None:
+        self._scenarios = scenario_files()
+        self._feed.touch()
+
+    def _keep_scenario(self, name: str) -> None:
+        path = self.scenario(name).save()
+        self._log.say(f"{{lab}}.scenario({name!r}).save()")
+        self._log.add("note", f"scenario {name} saved", path.name)
+        self._list_scenarios()
 
     # ---------------------------------------------------------------------- page
 
@@ -168,6 +206,8 @@ class FlowLab(LabDecisions):
         facts = {**super()._facts(), "can": sorted(self.possible)}
         if self._idle and run.undecided:
             facts["failed"] = [run.plan.ids[name] for name in run.undecided]
+        if self._scenarios is not None:
+            facts["scenarios"] = [path.name for path in self._scenarios[:MOST_SCENARIOS]]
         return facts
 
     def _obey(self, command: Command) -> None:

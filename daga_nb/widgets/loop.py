@@ -16,7 +16,15 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-__all__ = ["Home", "Throttle", "after_each_cell", "capture_prints", "name_in_notebook", "running_loop"]
+__all__ = [
+    "Home",
+    "Throttle",
+    "after_each_cell",
+    "capture_prints",
+    "name_in_notebook",
+    "notebook_names",
+    "running_loop",
+]
 
 _log = logging.getLogger(__name__)
 
@@ -124,6 +132,16 @@ def name_in_notebook(value: object) -> str | None:
     # A copy: other threads may define names meanwhile.
     names = [name for name, known in list(shell.user_ns.items()) if known is value]
     return next((name for name in names if not name.startswith("_")), "")
+
+
+def notebook_names() -> dict[str, Any]:
+    """Give the names that the notebook has, live; none outside of IPython.
+
+    >>> notebook_names()
+    {}
+    """
+    shell = _shell()
+    return {} if shell is None else shell.user_ns
 
 
 def after_each_cell(callback: Callable[[], None]) -> Callable[[], None]:

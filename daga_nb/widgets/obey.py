@@ -29,7 +29,7 @@ def obey(lab: FlowLab, command: Command) -> None:
 
 
 def value_of(text: str) -> Any:
-    """Give the value that is written as a Python literal: numbers, texts, lists, and so on. Nothing is executed.
+    """Give the value that is written as a Python literal: numbers, texts, lists, and so on. Nothing is run.
 
     >>> value_of("{'id': 17}")
     {'id': 17}
@@ -60,6 +60,12 @@ def _failure(lab: FlowLab, command: Command) -> None:
 def _rerun(lab: FlowLab, command: Command) -> None:
     if "rerun" in lab.possible:
         lab.rerun(command.to)
+
+
+def _replay(lab: FlowLab, command: Command) -> None:
+    files = lab._scenarios or []
+    if lab._idle and command.to <= len(files):
+        lab.replay(files[command.to - 1])
 
 
 def _look(lab: FlowLab, name: str, command: Command) -> None:
@@ -129,12 +135,16 @@ _BUTTONS: dict[str, Callable[[FlowLab], None]] = {
     "reset": lambda lab: lab.reset(),
     "retry": lambda lab: lab.retry(),
     "fix": lambda lab: lab.fix(),
+    "use": lambda lab: lab.use(),
 }
 
 _ON_RUN: dict[str, Callable[[FlowLab, Command], None]] = {
     "speed": _speed,
     "failure": _failure,
     "rerun": _rerun,
+    "scenarios": lambda lab, command: lab._list_scenarios(),
+    "keep": lambda lab, command: lab._keep_scenario(command.to),
+    "replay": _replay,
 }
 
 _ON_ACTION: dict[str, Callable[[FlowLab, str, Command], None]] = {

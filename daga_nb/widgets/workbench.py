@@ -1,17 +1,19 @@
-"""What a lab stands on: the run and its notes, the log, the tasks that the buttons start, and what is told."""
+"""What a lab stands on: the run and its notes, the log, the tasks of the buttons, and what is told."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
 import traitlets
 
 from daga_nb.core.events import Event
+from daga_nb.core.moves import Undo
 from daga_nb.core.states import NodeState, RunState
+from daga_nb.debug.breakpoints import Breakpoint
 from daga_nb.debug.preview import preview, traceback_of
 from daga_nb.debug.quiz import ForwardPacer, Quiz
 from daga_nb.debug.stepper import Pacer
@@ -22,13 +24,16 @@ from daga_nb.page.tape import Tape
 from daga_nb.widgets.canvas import GraphWidget
 from daga_nb.widgets.details import Watch
 from daga_nb.widgets.log import Log
-from daga_nb.widgets.loop import capture_prints, name_in_notebook
+from daga_nb.widgets.loop import capture_prints, name_in_notebook, notebook_names
 from daga_nb.widgets.pace import delay_at
+from daga_nb.widgets.postmortem import remember
+from daga_nb.widgets.redefined import Namesakes, Redefinition
 
 __all__ = ["UNDERWAY", "Workbench"]
 
 UNDERWAY = (RunState.RUNNING, RunState.ROLLING_BACK)
 KEPT_RUNS = 20
+_FAILING = (NodeState.FAILED, NodeState.ROLLBACK_FAILED)
 LONGEST_KEPT_STORY = 20_000
 """Events of the longest story that a saved notebook carries."""
 
@@ -48,6 +53,9 @@ class Workbench(GraphWidget):
         self._earlier: deque[FlowRun] = deque(maxlen=KEPT_RUNS)
         self._count = 1
         self._seen_failing: set[str] = set()
+        self._has_failed = False
+        self._namesakes = Namesakes(run.plan, notebook_names())
+        self._redefined: list[Redefinition] = []
         self._open_run(run)
         self._watch = Watch(self._flow, self._tell, self._told)
         super().__init__(run, speed=speed, **options)
@@ -79,13 +87,13 @@ class Workbench(GraphWidget):
         if not self._idle:
             raise RunBusy("this run is going on: pause it, and let what runs finish")
 
-    def _begin(self, run: FlowRun, words: str) -> None:
-        """Go on with another run; the one before it is left as it was."""
+    def _begin(self, run: FlowRun, words: str, breakpoints: Iterable[Breakpoint] = ()) -> None:
+        """Go on with another run, with these breakpoints; the one before it is left as it was."""
         old = self._run
         left = sum(state is NodeState.SUCCEEDED for state in old.node_states)
         if left and old.state in UNDERWAY and not old.released:
             self._log.add("note", f"run {self._count} is left without rollback; still done: {left}")
-        for one in old.breakpoints:
+        for one in breakpoints:
             run.break_at(one.at, one.phase, one.when)
         self._earlier.append(old)
         self._count += 1
@@ -100,6 +108,38 @@ class Workbench(GraphWidget):
         self._watch.changed(run, None)
         self._feed.touch()
 
+    # -------------------------------------------------------- functions defined anew
+
+    def _cell_has_run(self) -> None:
+        self._redefined = [one for one in self._namesakes.look() if one.problem or not one.same_code]
+        self._feed.touch()
+        super()._cell_has_run()
+
+    def _use_redefined(self) -> None:
+        """Use in this run, and in the next ones, what was defined anew."""
+        taken = []
+        for one in self._redefined:
+            if one.problem:
+                continue
+            try:
+                self._run.replace(one.name, one.function, rollback=one.rollback)
+            except DagaError as error:
+                self._complain(error)
+                continue
+            taken.append(one)
+            self._log.say(one.line)
+            part = "its rollback" if one.function is None else "it"
+            self._log.add("note", f"{one.name}: {part} is {one.variable} as defined now")
+        self._namesakes.take(*taken)
+        self._redefined = [one for one in self._redefined if one not in taken]
+        self._watch.changed(self._run, None)
+
+    def _use_again(self, run: FlowRun) -> FlowRun:
+        """Have another run of the flow use what was taken into use."""
+        for one in self._namesakes.taken:
+            run.replace(one.name, one.function, rollback=one.rollback)
+        return run
+
     # ------------------------------------------------------------------- working
 
     def _work(self, begin: Callable[[], Awaitable[Any]], paced: bool = False) -> None:
@@ -112,6 +152,9 @@ class Workbench(GraphWidget):
             finally:
                 del self._working[task]
                 self._log.end_lines()
+                if self._has_failed:
+                    self._has_failed = False
+                    remember(self._run)
                 self._feed.rest()
 
         task = self._home.start(work())
@@ -140,8 +183,10 @@ class Workbench(GraphWidget):
     def _heard(self, event: Event) -> None:
         note = self._history.notes[event.seq - 1]
         self._fresh.append(self._tape.add(event, note))
-        if event.state is NodeState.FAILED and event.node is not None:
-            self._seen_failing.add(event.node)
+        if event.node is not None and event.state in _FAILING:
+            self._has_failed = True
+            if event.state is NodeState.FAILED:
+                self._seen_failing.add(event.node)
         self._log.tell(self._run.plan, event, note)
         super()._heard(event)
 
@@ -165,7 +210,14 @@ class Workbench(GraphWidget):
     @property
     def _asking(self) -> bool:
         """Whether the learner is to predict what is undone next."""
-        return self._quiz is not None and self._idle and self._run.next.direction == "back"
+        return self._quiz is not None and self._idle and bool(self._undone_next())
+
+    def _undone_next(self) -> list[int]:
+        """Give the actions whose rollback the next step calls."""
+        step, plan, undo = self._run.next, self._run.plan, self._run._driver.machine.undo
+        if step.direction != "back":
+            return []
+        return [node for node in map(plan.find, step.actions) if undo[node] is Undo.CALL]
 
     def _facts(self) -> dict[str, Any]:
         run, quiz = self._run, self._quiz
@@ -175,8 +227,14 @@ class Workbench(GraphWidget):
             "pausing": bool(self._working) and self._pacer.paused,
             "held": self._idle and run.state in UNDERWAY,
             "on_failure": run.on_failure,
-            "seen": [len(self._seen_failing), len(run.plan)],
+            "seen": [[run.plan.ids[name] for name in self.seen_failing], len(run.plan)],
+            "way": self._head(run)["way"],
         }
+        if self._redefined:
+            facts["redefined"] = [
+                {"name": one.name, "words": one.problem or "is defined anew", "diff": one.diff}
+                for one in self._redefined
+            ]
         if quiz is not None:
             verdict = None if quiz.verdict is None else [list(part) for part in quiz.verdict]
             facts["quiz"] = {

@@ -27,15 +27,17 @@ class Decide {
       retry: button({ icon: "reset", label: "Retry", key: "T", title: "Call it once more (T)" }, () => this.retry()),
       fix: button({ icon: "run", label: "Fix and resume", key: "X", title: "Call it once more, with the function as it is defined now, and go on (X)" }, () => this.fix()),
       skip: button({ icon: "action", label: "Skip with", title: "Go on as if it had given this value" }, () => this.skip()),
+      use: button({ icon: "action", label: "Use it", title: "Use from now on what is defined anew" }, () => this.send({ cmd: "use" })),
       rollback: button({ icon: "back", label: "Roll back", key: "B", title: "Undo what is done (B)" }, () => this.send({ cmd: "rollback" })),
     };
+    for (const [command, made] of Object.entries(this.buttons)) made.dataset.command = command;
     this.anew = html("button", { type: "button", class: "dnb-anew", hidden: true, title: "What is other than before", onclick: () => this.open() });
     this.change = html("pre", { class: "dnb-code dnb-diff", hidden: true });
     this.element = html(
       "div",
       { class: "dnb-decide", role: "group", "aria-label": "what becomes of the failure", hidden: true },
       this.change,
-      html("div", { class: "dnb-decide-row" }, this.words, this.which, this.anew, this.buttons.retry, this.buttons.fix, this.buttons.skip, this.value, this.buttons.rollback),
+      html("div", { class: "dnb-decide-row" }, this.words, this.which, this.anew, this.buttons.retry, this.buttons.fix, this.buttons.use, this.buttons.skip, this.value, this.buttons.rollback),
     );
   }
 
@@ -55,8 +57,10 @@ class Decide {
     for (const [command, made] of Object.entries(this.buttons)) enable(made, can.has(command));
     this.value.disabled = !can.has("skip");
     for (const part of [this.buttons.skip, this.value]) part.hidden = back !== "" || !this.failed.length;
-    this.buttons.rollback.hidden = !can.has("rollback");
-    this.buttons.retry.hidden = !this.failed.length;
+    this.buttons.rollback.hidden = !can.has("rollback") || !this.failed.length;
+    this.buttons.retry.hidden = this.buttons.fix.hidden = !this.failed.length;
+    this.buttons.use.hidden = this.failed.length > 0 || !can.has("use");
+    this.element.classList.toggle("dnb-quiet", !this.failed.length);
     this.anew.hidden = !redefined.length;
     this.anew.textContent = redefined.map((/** @type {any} */ one) => `${one.name} ${one.words}`).join("; ");
     this.anew.title = this.anew.textContent;

@@ -35,8 +35,7 @@ class Head {
 
   /** @param {any} facts */
   lab(facts) {
-    const [seen, all] = facts.seen ?? [0, 0];
-    const parts = [`run ${facts.run}`, facts.input && `input ${facts.input}`, seen && `${seen} of ${all} seen failing`];
+    const parts = [`run ${facts.run}`, facts.input && `input ${facts.input}`];
     this.facts.textContent = parts.filter(Boolean).join(" · ");
     this.facts.title = this.facts.textContent;
     this.held = Boolean(facts.held);

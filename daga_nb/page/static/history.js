@@ -28,17 +28,16 @@ class History {
       oninput: () => this.go(this.near(Number(this.slider.value))),
       onkeydown: (/** @type {KeyboardEvent} */ event) => this.key(event),
     });
-    this.where = html("span", { class: "dnb-where", role: "status", "aria-live": "off" });
+    this.where = html("span", { class: "dnb-where", title: "Which event of the story is shown, and its run time" });
     this.unit = button({ label: "by event", title: "Look back by event, or by batch (U)", class: "dnb-unit" }, () => this.turn());
     this.player = button({ icon: "run", label: "Play back", title: "Play the story back, at the speed that is set (P)" }, () => this.play());
-    this.now = button({ label: "Live", title: "Back to the present (End)", class: "dnb-live" }, () => this.asked.live());
+    this.now = button({ label: asked.rerun ? "Live" : "End", title: asked.rerun ? "Back to the present (End)" : "To the end (End)", class: "dnb-live" }, () => this.asked.live());
     this.again = button({ icon: "fork", label: "Re-run from batch 1", title: "Begin a new run here, with what is done before it. It inherits results, not effects", class: "dnb-rerun" }, () =>
       this.asked.rerun?.(this.story.batch),
     );
     this.element = html(
       "div",
       { class: "dnb-history", role: "group", "aria-label": "history" },
-      html("span", { class: "dnb-soft dnb-history-name", text: "history" }),
       small("first", "To the beginning (Home)", () => this.go(0)),
       small("previous", "One back (,)", () => this.move(-1)),
       small("next", "One on (.)", () => this.move(1)),
@@ -49,6 +48,9 @@ class History {
       this.now,
     );
     if (asked.rerun) this.element.append(this.again);
+    this.again.dataset.command = "rerun";
+    this.player.dataset.command = "back";
+    this.now.dataset.command = "live";
     this.show();
   }
 
@@ -143,9 +145,9 @@ class History {
     const { position, length, at } = this.story;
     this.slider.max = String(length);
     this.slider.value = String(position);
-    const words = `event ${position} of ${length} · ${(at / 1000).toFixed(3)} s`;
+    const words = `${position} of ${length} · ${(at / 1000).toFixed(3)} s`;
     this.where.textContent = words;
-    this.slider.setAttribute("aria-valuetext", `${words}: ${this.story.words()}`);
+    this.slider.setAttribute("aria-valuetext", `event ${words}: ${this.story.words()}`);
     enable(this.now, past);
     enable(this.player, length > 0);
     const label = this.again.querySelector("span");

@@ -27,7 +27,7 @@ function renderLab({ model, el }) {
   const bar = new Bar(model, {
     send,
     side: () => box.classList.toggle("dnb-no-side"),
-    view: [scenarios.element, ...stage.viewButtons()],
+    view: [scenarios.element],
   });
   head.element.append(quiz.element);
   const box = html(
@@ -43,6 +43,7 @@ function renderLab({ model, el }) {
   const told = (/** @type {any} */ message) => {
     if (message.lab) {
       head.lab(message.lab);
+      viewer.log.lab(message.lab);
       bar.lab(message.lab);
       decide.lab(message.lab);
       quiz.show(message.lab.quiz);

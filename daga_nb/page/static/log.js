@@ -83,10 +83,11 @@ class Log {
       html("button", { type: "button", role: "tab", class: "dnb-tab", text: name, onclick: () => this.show(index) }),
     );
     this.latest = html("code", { class: "dnb-latest", title: "What the last click would be in Python" });
+    this.seen = html("span", { class: "dnb-soft dnb-seen" });
     this.element = html(
       "div",
       { class: "dnb-foot" },
-      html("div", { class: "dnb-tabs", role: "tablist" }, ...this.tabs, html("span", { class: "dnb-space" }), this.latest),
+      html("div", { class: "dnb-tabs", role: "tablist" }, ...this.tabs, html("span", { class: "dnb-space" }), this.seen, this.latest),
       ...this.pages.map(([, page]) => page.element),
     );
     this.show(0);
@@ -123,6 +124,14 @@ class Log {
     if (to === this.story.to && position === null) return;
     this.story.show(to);
     this.story.down();
+  }
+
+  /** Say which actions have been seen failing, over all runs. @param {any} facts */
+  lab({ seen }) {
+    if (!seen) return;
+    const [names, all] = seen;
+    this.seen.textContent = names.length ? `${names.length} of ${all} seen failing` : "";
+    this.seen.title = names.map((/** @type {number} */ node) => this.face.names[node]).join(", ");
   }
 
   /** @param {string[] | undefined} lines */

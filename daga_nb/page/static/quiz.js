@@ -42,7 +42,7 @@ class Quiz {
       if ((card.element.dataset.quiz ?? "") === mark) return;
       card.element.dataset.quiz = mark;
       card.element.querySelector(".dnb-quiz")?.remove();
-      if (mark) card.element.append(quizBadge(mark, card.width, card.height));
+      if (mark) card.element.append(quizBadge(mark, card.width));
     });
   }
 }
@@ -50,12 +50,11 @@ class Quiz {
 /**
  * @param {string} mark
  * @param {number} width
- * @param {number} height
  */
-function quizBadge(mark, width, height) {
+function quizBadge(mark, width) {
   return svg(
     "g",
-    { class: "dnb-quiz", "data-mark": mark, transform: `translate(${width / 2} ${height})` },
+    { class: "dnb-quiz", "data-mark": mark, transform: `translate(${width / 2} -4)` },
     svg("title", { text: /** @type {any} */ (WORDS)[mark] }),
     svg("circle", { r: 13 }),
     svg("text", { "font-size": 16, text: /** @type {any} */ (SIGNS)[mark] }),

@@ -20,7 +20,7 @@ class Stage {
     this.graph = new Graph(this.face, Boolean(asked.plant));
     this.camera = new Camera(this.graph.frame, this.graph.world);
     this.element = html("div", { class: "dnb-stage" }, this.graph.frame);
-    this.legend = html("div", { class: "dnb-under" }, legendOf(this.face.looks), zoomButtons(this.camera));
+    this.legend = html("div", { class: "dnb-under" }, legendOf(this.face.looks), zoomButtons(this.camera, asked.roomy ? this.viewButtons() : []));
     this.graph.frame.addEventListener("click", (/** @type {MouseEvent} */ event) => this.click(event));
     this.graph.frame.addEventListener("pointerover", (/** @type {PointerEvent} */ event) => this.over(event));
     this.sizes = new ResizeObserver(() => this.size());
@@ -148,11 +148,15 @@ class Stage {
   }
 }
 
-/** @param {Camera} camera */
-function zoomButtons(camera) {
+/**
+ * @param {Camera} camera
+ * @param {Element[]} more
+ */
+function zoomButtons(camera, more) {
   return html(
     "div",
     { class: "dnb-zoom" },
+    ...more,
     button({ icon: "plus", label: "", title: "Zoom in (+)", class: "dnb-small" }, () => camera.zoom(1.25)),
     button({ icon: "minus", label: "", title: "Zoom out (-)", class: "dnb-small" }, () => camera.zoom(0.8)),
   );

@@ -2,7 +2,7 @@
 // A graph with head, inspector, history and log: what the lab, a kept story and a report have in common.
 
 const NARROW = 760;
-const SLIM = 940;
+const SLIM = 1010;
 const ROOMY = 1190;
 
 /** @param {HTMLElement} box */

@@ -1,0 +1,63 @@
+"""A whole story as one JSON value: all that a page needs to show it, without a kernel."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from daga_nb.page.marks import face, head_of
+from daga_nb.page.tape import Tape, history_of
+from daga_nb.page.words import lines_of
+from daga_nb.render.dot import layout
+
+if TYPE_CHECKING:
+    from daga_nb.debug.story import Story
+
+__all__ = ["record_of"]
+
+MOST_LINES = 20_000
+
+
+def record_of(story: Story) -> dict[str, Any]:
+    """Give everything that is shown of a story: its face, its layouts, its rows, its log, and each action.
+
+    >>> from daga_nb import DagaFlow
+    >>> record = record_of(DagaFlow([(abs, max)], name="tiny").start().story)
+    >>> record["face"]["name"], record["nodes"]
+    ('tiny', [[0, '', 0, 0, 0], [0, '', 0, 0, 0]])
+    """
+    plan = story.plan
+    tape = Tape(plan, story.events, story.notes)
+    end = story.at(len(story))
+    return {
+        "face": face(plan, story.flow),
+        "layouts": {way: layout(plan, way).to_json() for way in ("LR", "TB")},
+        "nodes": [_mark(tape, node) for node in range(len(plan))],
+        "head": head_of(plan, [*end.states.values()], end.state, end.next),
+        "events": tape.rows,
+        "log": lines_of(story)[-MOST_LINES:],
+        "details": [_details(story, tape, node) for node in range(len(plan))],
+        "lab": {"run": story.run, "input": story.input[:60]},
+        "when": _when(story),
+    }
+
+
+def _mark(tape: Tape, node: int) -> list[Any]:
+    places = tape.of(node)
+    state, time, failed = tape.rows[places[-1]][1:4] if places else (0, "", 0)
+    return [state, time, 0, failed, 0]
+
+
+def _details(story: Story, tape: Tape, node: int) -> dict[str, Any]:
+    told = [(story.events[place], story.notes[place]) for place in tape.of(node)]
+    events = [[f"{event.at:.3f} s", event.state.word, event.reason[:300], event.seq] for event, _ in told]
+    return {"node": node, "history": history_of(story.plan, story.undo, node, told), "events": events[-40:]}
+
+
+def _when(story: Story) -> str:
+    if story.started_at is None:
+        return ""
+    try:
+        return datetime.fromtimestamp(story.started_at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (ValueError, OverflowError, OSError):
+        return ""  # a file may say anything

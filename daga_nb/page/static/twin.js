@@ -1,0 +1,198 @@
+// @ts-check
+// FlowTwin: two stories of one flow on one slider.
+
+/** Two stories as one: at a position, each stands where its own event of that number has just happened. */
+class Both {
+  /** @param {Story[]} stories */
+  constructor(stories) {
+    this.stories = stories;
+    this.position = 0;
+    this.stops = [...new Set(stories.flatMap((story) => story.stops))].sort((one, other) => one - other);
+  }
+
+  get length() {
+    return Math.max(...this.stories.map((story) => story.length));
+  }
+
+  get at() {
+    return Math.max(...this.stories.map((story) => story.at));
+  }
+
+  get batch() {
+    return 1;
+  }
+
+  words() {
+    return this.stories.map((story) => story.words()).join(" | ");
+  }
+
+  /** @param {number} way */
+  stop(way) {
+    const stops = [...this.stops, this.length];
+    if (way > 0) return stops.find((place) => place > this.position) ?? this.length;
+    return stops.filter((place) => place < this.position).pop() ?? 0;
+  }
+}
+
+class Side {
+  /**
+   * @param {any} record
+   * @param {string} name
+   * @param {Still} model
+   * @param {(node: number) => void} select
+   */
+  constructor(record, name, model, select) {
+    this.record = record;
+    this.stage = new Stage(model, { select, turn: (direction) => model.set("direction", direction) });
+    this.story = new Story(record.face);
+    this.story.add(record.events);
+    this.inspector = new Inspector(record.face, undefined);
+    this.chip = html("span", { class: "dnb-chip" });
+    this.words = html("span", { class: "dnb-next" });
+    this.element = html(
+      "section",
+      { class: "dnb-side", "aria-label": `run ${name}` },
+      html(
+        "div",
+        { class: "dnb-side-head" },
+        html("b", { text: `run ${name}` }),
+        html("span", { class: "dnb-soft dnb-facts", text: record.lab.input ? `input ${record.lab.input}` : "", title: record.lab.run }),
+        this.chip,
+        this.words,
+      ),
+      this.stage.element,
+    );
+  }
+
+  /** @param {number} position */
+  seek(position) {
+    const { story, stage, record } = this;
+    const changed = [...story.seek(position)];
+    const head = story.head();
+    stage.change({ nodes: changed.map((node) => [node, ...story.mark(node, [])]), head });
+    stage.graph.here(position > story.length ? -1 : story.here);
+    const look = record.face.run_looks[head.state];
+    this.chip.dataset.run = look.key;
+    this.chip.textContent = `${look.glyph} ${look.word}`;
+    this.words.textContent = this.words.title = position > story.length ? `${head.next} (its end)` : head.next;
+    this.inspector.at(Math.min(position, story.length));
+    this.inspector.mark(stage.graph.cards[stage.graph.selected]?.mark);
+  }
+
+  /** @param {number} node */
+  look(node) {
+    this.stage.graph.select(node);
+    this.inspector.select(node);
+    this.inspector.look(this.record.details[node], this.stage.graph.cards[node].mark);
+  }
+}
+
+/** @param {{ model: any, el: HTMLElement }} place */
+function renderTwin({ model, el }) {
+  const [one, other] = model.get("_records");
+  const found = model.get("_found");
+  const still = new Still({ _face: one.face, _layouts: one.layouts, direction: model.get("direction"), height: model.get("height"), speed: 0.5 });
+  const select = (/** @type {number} */ node) => sides.forEach((side) => side.look(node));
+  const sides = [new Side(one, "A", still, select), new Side(other, "B", still, select)];
+  const both = new Both(sides.map((side) => side.story));
+  const seek = (/** @type {number} */ position) => {
+    both.position = Math.max(0, Math.min(position, both.length));
+    sides.forEach((side) => side.seek(both.position));
+    history.show(both.position < both.length);
+    box.classList.toggle("dnb-apart", Boolean(found.first) && both.position >= found.first.position);
+  };
+  const history = new History(/** @type {any} */ (both), { seek, live: () => seek(both.length), speed: () => still.get("speed") });
+  const first = html("div", { class: "dnb-first" });
+  if (found.first) {
+    first.append(
+      button({ label: `First difference: event ${found.first.position}`, title: "Go to the first difference (G)" }, () => {
+        history.go(found.first.position);
+        if (found.first.node >= 0) select(found.first.node);
+      }),
+      html("span", { text: found.first.words }),
+    );
+    if (found.first.node >= 0) for (const side of sides) side.stage.graph.cards[found.first.node].element.classList.add("dnb-first-apart");
+  } else first.append(html("b", { text: "No difference in what happened, but for the times." }));
+  const table = tableOf(one.face, found, select);
+  const pages = [table, html("div", { class: "dnb-inspectors" }, ...sides.map((side) => side.inspector.element))];
+  const tabs = ["What ended differently", "Inspect both"].map((text, index) =>
+    html("button", { type: "button", role: "tab", class: "dnb-tab", text, onclick: () => show(index) }),
+  );
+  const show = (/** @type {number} */ which) =>
+    pages.forEach((page, index) => {
+      page.hidden = index !== which;
+      tabs[index].setAttribute("aria-selected", String(index === which));
+    });
+  show(0);
+  const box = html(
+    "div",
+    { class: "daga dnb-box dnb-twin", tabindex: 0, role: "region", "aria-label": `two runs of ${one.face.name}` },
+    first,
+    html("div", { class: "dnb-sides" }, ...sides.map((side) => side.element)),
+    sides[0].stage.legend,
+    history.element,
+    html("div", { class: "dnb-tabs", role: "tablist" }, ...tabs, html("span", { class: "dnb-space" }), ...sides[0].stage.viewButtons()),
+    ...pages,
+  );
+  listen(box, (key) => {
+    if (sides[0].stage.key(key)) return true;
+    if (key === "," || key === ".") history.move(key === "." ? 1 : -1, false);
+    else if (key === "<" || key === ">") history.move(key === ">" ? 1 : -1, true);
+    else if (key === "Home") history.go(0);
+    else if (key === "End") seek(both.length);
+    else if (key === "g" || key === "G") found.first && history.go(found.first.position);
+    else if (key === "h" || key === "H") history.slider.focus();
+    else if (key === "p" || key === "P") history.play();
+    else if (key === "u" || key === "U") history.turn();
+    else return false;
+    return true;
+  });
+  const sizes = new ResizeObserver(() => resized(box));
+  sizes.observe(box);
+  el.append(box);
+  sides.forEach((side) => side.stage.snapshot({ nodes: one.face.names.map(() => [0, "", 0, 0, 0]), head: side.story.head() }));
+  seek(both.length);
+  return () => {
+    history.stop();
+    sides.forEach((side) => side.stage.close());
+    sizes.disconnect();
+  };
+}
+
+/**
+ * @param {any} face
+ * @param {any} found
+ * @param {(node: number) => void} select
+ */
+function tableOf(face, found, select) {
+  const state = (/** @type {number} */ number) => {
+    const look = face.looks[number];
+    return html("td", {}, html("b", { "data-state": look.key, text: `${look.glyph} ${look.word}` }));
+  };
+  const rows = found.endings.map(([node, one, tookOne, other, tookOther, differs, result]) =>
+    html(
+      "tr",
+      { class: differs ? "dnb-differs" : "dnb-alike", onclick: () => select(node) },
+      html("th", { scope: "row", text: face.names[node] }),
+      state(one),
+      html("td", { text: tookOne }),
+      state(other),
+      html("td", { text: tookOther }),
+      html("td", { text: differs ? (result ? "≠ another result" : "≠") : "" }),
+    ),
+  );
+  const head = ["action", "run A", "took", "run B", "took", ""].map((text) => html("th", { scope: "col", text }));
+  const sum = html(
+    "tr",
+    { class: "dnb-sum" },
+    html("th", { scope: "row", text: "the whole run" }),
+    html("td"),
+    html("td", { text: found.elapsed[0] }),
+    html("td"),
+    html("td", { text: found.elapsed[1] }),
+    html("td"),
+  );
+  return html("div", { class: "dnb-lines dnb-table" }, html("table", {}, html("thead", {}, html("tr", {}, ...head)), html("tbody", {}, ...rows, sum)));
+}
+
+export default { render: renderTwin };
