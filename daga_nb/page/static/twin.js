@@ -18,10 +18,6 @@ class Both {
     return Math.max(...this.stories.map((story) => story.at));
   }
 
-  get batch() {
-    return 1;
-  }
-
   words() {
     return this.stories.map((story) => story.words()).join(" | ");
   }
