@@ -102,7 +102,7 @@ def details(run: FlowRun, node: int, sources: Sources, told: Iterable[tuple[Even
             rows.append([label, seconds(lasted)])
     if name in run.rollback_results:
         rows.append(["rollback result", preview(run.rollback_results[name])])
-    undo = run._driver.machine.undo
+    undo = run.undo
     if undo[node] in NO_ROLLBACK:
         rows.append(["rollback", NO_ROLLBACK[undo[node]]])
     errors = []
