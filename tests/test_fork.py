@@ -5,7 +5,7 @@ from helpers import Boom, flow_of, play, story, told, words
 
 from daga_nb import DagaAction, DagaFlow, DagaFlowError, Fault
 from daga_nb.core.states import RunState
-from daga_nb.errors import ForkError, RunBusy, StepError
+from daga_nb.errors import FaultError, ForkError, RunBusy, StepError
 
 CHAIN = [("a", "b"), ("b", "c"), ("c", "d")]
 
@@ -238,3 +238,15 @@ def test_too_many_inputs_or_too_few_are_refused(done, inputs):
 def test_one_alone_can_be_shown(done):
     run = play(flow_of(done).try_action("d", [1, 2]))
     assert "d" in repr(run.picture())
+
+
+def test_a_failure_planted_in_a_rollback_that_is_not_the_forks_is_left_behind(done):
+    planted = [Fault.raising(Boom("b"), at="b", where="rollback"), Fault.raising(Boom("d"), at="d")]
+    run = flow_of(done, CHAIN).start(faults=planted, on_failure="pause")
+    play(run.go())
+    assert [fault.at for fault in run.fork(2).faults] == ["b", "d"]
+    assert [fault.at for fault in run.fork(3).faults] == ["d"]
+    run.release()
+    assert [fault.at for fault in run.fork(3, adopt=True).faults] == ["b", "d"]
+    with pytest.raises(FaultError, match="could never fire"):
+        run.fork(3, faults=planted)
