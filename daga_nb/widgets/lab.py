@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from daga_nb.core.states import RunState
+from daga_nb.debug.preview import whole
 from daga_nb.debug.scenario import Scenario, scenario_files
 from daga_nb.debug.stepper import BatchStep, OneAction
 from daga_nb.engine.admission import OnFailure
@@ -207,7 +208,7 @@ class FlowLab(LabDecisions):
         if self._idle and run.undecided:
             facts["failed"] = [run.plan.ids[name] for name in run.undecided]
         if self._scenarios is not None:
-            facts["scenarios"] = [path.name for path in self._scenarios[:MOST_SCENARIOS]]
+            facts["scenarios"] = [whole(path.name) for path in self._scenarios[:MOST_SCENARIOS]]
         return facts
 
     def _obey(self, command: Command) -> None:

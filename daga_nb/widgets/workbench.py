@@ -14,13 +14,15 @@ from daga_nb.core.events import Event
 from daga_nb.core.moves import Undo
 from daga_nb.core.states import NodeState, RunState
 from daga_nb.debug.breakpoints import Breakpoint
-from daga_nb.debug.preview import preview, traceback_of
+from daga_nb.debug.preview import preview, traceback_of, whole
 from daga_nb.debug.quiz import ForwardPacer, Quiz
 from daga_nb.debug.stepper import Pacer
 from daga_nb.debug.story import Note
 from daga_nb.engine.run import FlowRun
 from daga_nb.errors import DagaError, RunBusy, describe
 from daga_nb.page.tape import Tape
+from daga_nb.page.words import LONGEST_PART
+from daga_nb.render.text import elide
 from daga_nb.widgets.canvas import GraphWidget
 from daga_nb.widgets.details import Watch
 from daga_nb.widgets.log import Log
@@ -204,7 +206,9 @@ class Workbench(GraphWidget):
         if self._asking:
             head |= {"next": "what is undone next? Click it, then step (N)", "front": 0}
         elif run.stopped_at:
-            head["next"] = f"stopped {', '.join(map(str, run.stopped_at[:3]))} · {head['next']}"
+            head["next"] = (
+                f"stopped {', '.join(elide(str(one), 80) for one in run.stopped_at[:3])} · {head['next']}"
+            )
         return head
 
     @property
@@ -232,7 +236,11 @@ class Workbench(GraphWidget):
         }
         if self._redefined:
             facts["redefined"] = [
-                {"name": one.name, "words": one.problem or "is defined anew", "diff": one.diff}
+                {
+                    "name": elide(one.name, 60),
+                    "words": whole(one.problem[:LONGEST_PART]) or "is defined anew",
+                    "diff": whole(one.diff),
+                }
                 for one in self._redefined
             ]
         if quiz is not None:
