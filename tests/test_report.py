@@ -63,21 +63,8 @@ def record_in(page: str) -> Any:
     return json.loads(Parsed(page).text_of(id="record"), parse_constant=refuse)
 
 
-TAGS = [
-    "html",
-    "head",
-    "meta",
-    "meta",
-    "meta",
-    "link",
-    "title",
-    "style",
-    "body",
-    "main",
-    "noscript",
-    "script",
-    "script",
-]
+HEAD = ["html", "head", "meta", "meta", "meta", "link", "title", "style"]
+TAGS = [*HEAD, "body", "main", "noscript", "script", "script"]
 
 
 def nasty_run(text: str) -> Any:
