@@ -13,7 +13,7 @@ from daga_nb.debug.scenario import Scenario, scenario_files
 from daga_nb.debug.stepper import BatchStep, OneAction
 from daga_nb.engine.admission import OnFailure
 from daga_nb.engine.faults import Fault
-from daga_nb.errors import FlowDefinitionError
+from daga_nb.errors import FlowDefinitionError, StepError
 from daga_nb.flow import DagaFlow
 from daga_nb.page.bundle import module, style
 from daga_nb.page.modules import GRAPH_MODULES, VIEWER_MODULES
@@ -104,15 +104,19 @@ class FlowLab(LabDecisions):
 
     def step(self) -> None:
         """Run one batch, forward or back."""
-        self._log.say("await {lab}.run.step()")
-        if self._asking and self._quiz is not None:
+        if self._asking:
             self._mark_prediction()
+        self._log.say("await {lab}.run.step()")
         stepper = BatchStep(self._run.plan)
         stepper.dwell = self._pacer.dwell
         self._work(lambda: self._run.drive(stepper, stops=False))
 
     def step_action(self, name: str | None = None) -> None:
         """Run one action, or one rollback: the named one, or the next in plan order."""
+        if self._asking:
+            raise StepError(
+                "in a quiz a rollback is stepped batch by batch: predict what is undone, then step"
+            )
         actions = self._run.next.actions
         chosen = name if name is not None else next(iter(actions), None)
         self._log.say(f"await {{lab}}.run.step_action({'' if chosen is None else repr(chosen)})")
