@@ -19,6 +19,7 @@ from daga_nb.page.bundle import module, style
 from daga_nb.page.modules import GRAPH_MODULES, VIEWER_MODULES
 from daga_nb.widgets.commands import Command
 from daga_nb.widgets.decisions import LabDecisions
+from daga_nb.widgets.log import as_python
 from daga_nb.widgets.obey import obey
 from daga_nb.widgets.pace import delay_at
 
@@ -138,8 +139,10 @@ class FlowLab(LabDecisions):
         self._check_idle()
         self._log.say("{lab}.reset()")
         old = self._run
-        run = self._flow.start(old.input, faults=old.faults, on_failure=old.on_failure)
-        self._begin(self._use_again(run), "is ready", old.breakpoints)
+        run = self._use_again(self._flow.start(old.input, on_failure=old.on_failure))
+        for fault in old.faults:
+            self._unless_refused(run.inject, fault)
+        self._begin(run, "is ready", old.breakpoints)
 
     def rerun(self, batch: int, **changes: Any) -> None:
         """Re-run from here: go on with a new run that begins with `batch`, and has what was done before it.
@@ -161,7 +164,7 @@ class FlowLab(LabDecisions):
         """
         self._check_idle()
         forked = self._run.fork(batch, **changes)
-        more = "".join(f", {name}={value!r}" for name, value in changes.items())
+        more = "".join(f", {name}={as_python(value)}" for name, value in changes.items())
         self._log.say(f"{{lab}}.rerun({batch}{more})")
         words = _words_of_fork(batch, self._count, bool(changes.get("adopt")))
         self._begin(forked, words, self._run.breakpoints)

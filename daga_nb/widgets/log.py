@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import threading
 from collections import deque
@@ -18,9 +19,10 @@ from daga_nb.render.text import elide
 if TYPE_CHECKING:
     from daga_nb.debug.story import Note
 
-__all__ = ["Log"]
+__all__ = ["Log", "as_python"]
 
 KEPT_LINES = 2000
+_LONGEST_VALUE = 400
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
 """The colours and moves of a terminal: the log has its own."""
@@ -150,6 +152,20 @@ class Log:
             self._open = None
             for line in self.lines:
                 line[6] = 0
+
+
+def as_python(value: object) -> str:
+    """Give a value as Python writes it, for a line that does the same as a click; what cannot be: three dots.
+
+    >>> as_python({"id": 17}), as_python(object()), as_python(float("inf"))
+    ("{'id': 17}", '...', '...')
+    """
+    try:
+        text = repr(value)
+        names = [one.id for one in ast.walk(ast.parse(text, mode="eval")) if isinstance(one, ast.Name)]
+    except Exception:  # whatever ails its repr
+        return "..."
+    return text if len(text) <= _LONGEST_VALUE and not {"inf", "nan"} & {*names} else "..."
 
 
 def _cut(line: str, lost: int) -> str:

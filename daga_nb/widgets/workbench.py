@@ -96,7 +96,7 @@ class Workbench(GraphWidget):
         if left and old.state in UNDERWAY and not old.released:
             self._log.add("note", f"run {self._count} is left without rollback; still done: {left}")
         for one in breakpoints:
-            run.break_at(one.at, one.phase, one.when)
+            self._unless_refused(run.break_at, one.at, one.phase, one.when)
         self._earlier.append(old)
         self._count += 1
         self._pacer = self._new_pacer(self._pacer.delay)
@@ -109,6 +109,13 @@ class Workbench(GraphWidget):
         self._feed.tell_all()
         self._watch.changed(run, None)
         self._feed.touch()
+
+    def _unless_refused(self, plant: Callable[..., object], *what: Any) -> None:
+        """Plant in another run what stood in this one: only what was replaced had room for some."""
+        try:
+            plant(*what)
+        except DagaError as error:
+            self._complain(error)
 
     # -------------------------------------------------------- functions defined anew
 
