@@ -268,3 +268,24 @@ def test_no_text_that_is_shown_has_half_a_character_in_it(text):
     for shown in (preview(Shown()), traceback_of(error)):
         assert shown.encode()
         assert "\ufffd" in shown
+
+
+class Evil(Exception):
+    """Minds being looked at from all sides."""
+
+    @property
+    def __notes__(self) -> Any:
+        raise ValueError("no notes")
+
+    @property
+    def __cause__(self) -> Any:  # type: ignore[override]
+        raise SystemExit(3)
+
+
+def test_an_error_that_minds_being_looked_at_is_shown_in_short(done):
+    run = flow_of(done, CHAIN, how={"b": {"fails": Evil("declined")}}).start()
+    run.take_notes()
+    drive(run.go())
+    assert texts(run, "b")[1] == "failed: Evil: declined"
+    assert len(run.story.notes) == len(run.events)
+    assert done == ["do a", "do b", "undo b", "undo a"]

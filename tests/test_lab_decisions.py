@@ -806,3 +806,33 @@ def test_after_a_run_that_went_well_there_is_nothing_to_debug(done):
         assert page.widget.run.node_states[1] is NodeState.ROLLED_BACK
 
     play(main())
+
+
+def test_after_the_switch_a_failure_that_waits_is_rolled_back_by_going_on(done):
+    async def main() -> None:
+        page = pausing(done, faults=[failing("b")])
+        await page.open()
+        await page.click(cmd="run")
+        await page.click(cmd="failure", to="rollback")
+        assert page.facts["next"] == "b failed; going on rolls back, or retry, or skip with a value"
+        assert set(page.facts["can"]) == {"run", "retry", "fix", "skip", "rollback", "reset", "rerun"}
+        await page.click(cmd="run")
+        assert done == ["do a", "undo b", "undo a"]
+        assert page.states() == ["rolled back", "rolled back", "abandoned"]
+
+    play(main())
+
+
+def test_in_a_quiz_too_and_the_learner_is_asked_first(done):
+    async def main() -> None:
+        bench = lab(flow_of(done, CHAIN), faults=[failing("b")], on_failure="pause", quiz=True, speed=1.0)
+        page = Page(bench)
+        await page.open()
+        await page.click(cmd="run")
+        await page.click(cmd="failure", to="rollback")
+        await page.click(cmd="step")
+        await page.click(cmd="run")
+        assert page.facts["quiz"]["asking"]
+        assert done == ["do a"]
+
+    play(main())

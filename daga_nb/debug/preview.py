@@ -67,6 +67,15 @@ def traceback_of(error: BaseException) -> str:
     >>> traceback_of(TimeoutError("no answer"))
     'TimeoutError: no answer'
     """
+    try:
+        return whole(_told(error))
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # it minds being looked at
+        return whole(describe(error, 1000))
+
+
+def _told(error: BaseException) -> str:
     if isinstance(error, ActionInterrupted) and error.__cause__ is not None:
         error = error.__cause__
     head = describe(error, 1000)
@@ -84,7 +93,7 @@ def traceback_of(error: BaseException) -> str:
         lines.append(f"caused by {describe(error.__cause__, 300)}")
     # Where it was raised stands last.
     rest = "\n".join(lines)[-(LONGEST_TEXT - len(head) - 1) :]
-    return whole(f"{head}\n{rest}" if rest else head)
+    return f"{head}\n{rest}" if rest else head
 
 
 def whole(text: str) -> str:

@@ -81,6 +81,8 @@ class FlowLab(LabDecisions):
             found |= {"step"} if self._quiz.guess or not self._asking else set()
         elif idle and run.next.direction is not None and not (failed and run.state is RunState.RUNNING):
             found |= {"run", "step", "action"}
+        elif self._to_turn:
+            found.add("run")
         if run.state in _UNDOABLE and not run.released and (idle or self._working):
             found.add("rollback")
         if idle:

@@ -212,11 +212,21 @@ class Workbench(GraphWidget):
         head = super()._head(run)
         if self._asking:
             head |= {"next": "what is undone next? Click it, then step (N)", "front": 0}
+        elif self._to_turn:
+            failed = ", ".join(map(elide, run.undecided[:6]))
+            head["next"] = f"{failed} failed; going on rolls back, or retry, or skip with a value"
         elif run.stopped_at:
             head["next"] = (
                 f"stopped {', '.join(elide(str(one), 80) for one in run.stopped_at[:3])} · {head['next']}"
             )
         return head
+
+    @property
+    def _to_turn(self) -> bool:
+        """Whether the run stands at a failure that was to be decided, and is not any more."""
+        run = self._run
+        waits = self._idle and run.state is RunState.RUNNING and bool(run.undecided)
+        return waits and run.on_failure == "rollback"
 
     @property
     def _asking(self) -> bool:
