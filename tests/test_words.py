@@ -199,3 +199,23 @@ def test_so_can_what_a_canvas_says(done, text):
         assert sendable(page.widget._now)
 
     play(main())
+
+
+@pytest.mark.parametrize("often", [1, 2, 3])
+def test_what_is_printed_between_any_two_events_stands_between_their_lines(done, often):
+    run = flow_of(done, [("a", "b"), ("a", "c"), ("a", "d")]).start(faults=[failing("b")])
+    heard: list[Any] = []
+    log = Log(seq=lambda: len(heard))
+    history = run.take_notes()
+
+    def hear(event: Any) -> None:
+        heard.append(event)
+        log.tell(run.plan, event, history.notes[event.seq - 1])
+        if event.seq % often == 0:
+            history.wrote(f"after {event}")
+            log.write(f"after {event}\n")
+
+    run.subscribe(hear)
+    drive(run.go())
+    assert lines_of(run.story) == list(log.lines)
+    assert sum(line[0] == "print" for line in log.lines) == len(run.events) // often

@@ -96,19 +96,16 @@ def history_of(plan: Plan, undo: Sequence[Undo], node: int, told: Told) -> list[
     told
         Gives the events of any action, with their notes.
     """
-    own = list(told(node))
     before = dict.fromkeys(plan.predecessors[node])
     waits = "waits for"
     start = {waits: _named(plan, before)} if before else {}
     if undo[node] in NO_ROLLBACK:
         start["rollback"] = NO_ROLLBACK[undo[node]]
     found: list[list[Any]] = [[0, start]]
-    for seq, one in sorted(_given(before, told)):
-        if own and seq > own[0][0].seq:
-            break
+    for seq, one in sorted(_given(before, told)):  # all of them before its own first event
         del before[one]
         found.append([seq, {waits: _named(plan, before)}])
-    found += [[event.seq, _change(event, note, _named(plan, before))] for event, note in own]
+    found += [[event.seq, _change(event, note, _named(plan, before))] for event, note in told(node)]
     if len(found) > LONGEST_HISTORY:
         merged: dict[str, Any] = {}
         for _, change in found[: -LONGEST_HISTORY + 1]:
