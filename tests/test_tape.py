@@ -10,6 +10,7 @@ import networkx as nx
 import pytest
 from helpers import Boom, Gate, flow_of, play, turns
 from story_runs import CHAIN, Watcher, drive, failing, runs
+from widget_page import Page, lab_of
 
 from daga_nb import DagaAction, DagaFlow
 from daga_nb.core.events import Event
@@ -19,6 +20,7 @@ from daga_nb.core.states import NodeState
 from daga_nb.debug.story import Note
 from daga_nb.page.marks import FACTS, node_mark, planted_in
 from daga_nb.page.tape import LONGEST_HISTORY, Tape, history_of
+from daga_nb.widgets import workbench
 from daga_nb.widgets.details import Sources, details
 
 
@@ -281,3 +283,63 @@ def test_a_reason_is_cut_and_has_no_half_characters():
     changes = history_of(plan, [Undo.CALL], 0, lambda node: [(event, Note())])
     assert set(changes[1][1]["failed"]) == {"\ufffd"}
     assert len(changes[1][1]["failed"]) <= 4000
+
+
+# ------------------------------------------------------------------------- what a lab sends of it
+
+
+def rows_sent(page: Page) -> list[Any]:
+    """Give the rows that the page has, as it puts them together."""
+    rows: list[Any] = []
+    for message in page.sent:
+        if message["t"] == "now":
+            rows = list(message.get("events", ()))
+        elif message["t"] == "change":
+            rows += message.get("events", ())
+    return rows
+
+
+def test_the_rows_that_a_page_was_sent_are_those_of_the_story(done):
+    async def main() -> None:
+        page = lab_of(done, faults=[failing("d")])
+        await page.open()
+
+        def check() -> None:
+            story = page.widget.run.story
+            tape = Tape(story.plan, story.events, story.notes)
+            assert rows_sent(page) == tape.rows
+            for node in range(4):
+                last = [tape.rows[place][1:4] for place in tape.of(node)][-1:] or [[0, "", 0]]
+                state, time, _, failed, _ = page.nodes[node]
+                assert last == [[state, time, failed]]
+
+        for command in ("step", "action", "run", "reset", "step", "rollback", "reset", "run"):
+            await page.click(cmd=command)
+            check()
+        await page.open()
+        check()
+        await page.click(cmd="rerun", to=2)
+        check()
+        await page.click(cmd="step")
+        check()
+
+    play(main())
+
+
+def test_a_saved_notebook_carries_no_endless_story(done, monkeypatch):
+    monkeypatch.setattr(workbench, "LONGEST_KEPT_STORY", 5)
+
+    async def main() -> None:
+        page = lab_of(done)
+        await page.open()
+        await page.click(cmd="step")
+        page.widget._feed.rest()
+        assert len(page.widget._now["events"]) == 3
+        await page.click(cmd="run")
+        page.widget._feed.rest()
+        assert page.widget._now["events"] == []
+        assert page.widget._now["log"]
+        await page.open()
+        assert len(rows_sent(page)) == len(page.widget.run.events)
+
+    play(main())
