@@ -238,3 +238,14 @@ def test_too_many_inputs_or_too_few_are_refused(done, inputs):
 def test_one_alone_can_be_shown(done):
     run = play(flow_of(done).try_action("d", [1, 2]))
     assert "d" in repr(run.picture())
+
+
+def test_a_fault_in_a_rollback_that_the_fork_never_calls_is_left_behind(done):
+    run = flow_of(done, CHAIN).start(7, faults=[Fault.raising(Boom("stuck"), at="b", where="rollback")])
+    run.inject(Fault.raising(Boom("no"), at="c"))
+    play(run.go())
+    fork = run.fork(3)
+    assert [(fault.at, fault.where) for fault in fork.faults] == [("c", "before")]
+    done.clear()
+    play(fork.go())
+    assert done == ["undo c"]

@@ -490,3 +490,34 @@ def test_a_mistake_is_told_once_and_nothing_is_left_half_made(done, options, say
         with pytest.raises(ValueError, match=says):
             canvas(flow_of(done).start(), **options)
     gc.collect()
+
+
+# ------------------------------------------------------------ up to one action
+
+
+def test_run_to_an_action_stops_before_it_and_going_back_before_its_rollback(done):
+    async def main() -> None:
+        page = lab_of(done, [("a", "b"), ("b", "c"), ("c", "d")], faults=[failing("d", "after")])
+        await page.open()
+        await page.click(cmd="until", node=2)
+        assert done == ["do a", "do b"]
+        assert page.python == ["await bench.run.until('c')"]
+        await page.click(cmd="step")
+        await page.click(cmd="step")
+        await page.click(cmd="until", node=1)
+        assert done[4:] == ["undo d", "undo c"]
+        assert page.python[-1] == "await bench.run.until('b', 'rollback')"
+
+    play(main())
+
+
+def test_run_to_an_action_is_ignored_when_nothing_can_run(done):
+    async def main() -> None:
+        page = lab_of(done)
+        await page.open()
+        await page.click(cmd="run")
+        await page.click(cmd="until", node=0)
+        assert len(done) == 4
+        assert page.python == ["bench.play()"]
+
+    play(main())

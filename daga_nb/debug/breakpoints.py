@@ -11,7 +11,7 @@ from daga_nb.core.plan import Plan
 from daga_nb.engine.faults import find_node
 from daga_nb.errors import StepError
 
-__all__ = ["Breakpoint", "Breakpoints", "Phase"]
+__all__ = ["Breakpoint", "Breakpoints", "Condition", "Phase"]
 
 Phase = Literal["forward", "rollback"]
 Condition = Callable[[Mapping[str, Any]], object]

@@ -58,7 +58,7 @@ def fork(
     forked = FlowRun(
         run.flow,
         run.input if input is _SAME else input,
-        run.faults if faults is None else faults,
+        _that_can_fire(run, inherited, adopt) if faults is None else faults,
         on_failure=run.on_failure if on_failure is None else on_failure,
         calls=run.calls,
         inherited=Inherited(inherited, f"{'adopted' if adopt else 'inherited'} from run {run.id}", adopt),
@@ -67,6 +67,12 @@ def fork(
     for name, function in (replace or {}).items():
         forked.replace(name, function)
     return forked
+
+
+def _that_can_fire(run: FlowRun, inherited: Mapping[int, Any], adopt: bool) -> list[Fault]:
+    """Give the faults of `run` without those in rollbacks that the fork never calls."""
+    names = set() if adopt else {run.plan.names[node] for node in inherited}
+    return [fault for fault in run.faults if fault.where != "rollback" or fault.at not in names]
 
 
 def _check_adoption(run: FlowRun, nodes: Iterable[int]) -> None:

@@ -92,7 +92,7 @@ def _late(run: RunLook, first: int) -> list[Note]:
 
 def story_of(run: RunLook, history: History | None) -> Story:
     """Give the story of a run so far, with the notes that were taken, or else can still be taken."""
-    plan, machine = run.plan, run._driver.machine
+    plan = run.plan
     events = tuple(run.events)
     taken = [] if history is None else history.notes[: len(events)]
     notes = (*taken, *_late(run, len(taken)))
@@ -105,8 +105,8 @@ def story_of(run: RunLook, history: History | None) -> Story:
         run=run.id,
         input="" if run.input is None else preview(run.input),
         plan=replace(plan, successors=tuple(map(tuple, after)), nodes=plan.names),
-        undo=tuple(machine.undo),
-        policy=machine.policy,
+        undo=tuple(run.undo),
+        policy=run.policy,
         started_at=run.started_at,
         events=events,
         notes=notes,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from daga_nb.core.events import Event
+from daga_nb.core.moves import Policy, Undo
 from daga_nb.core.next_step import NextStep, next_step
 from daga_nb.core.plan import Plan
 from daga_nb.core.states import NodeState, RunState
@@ -86,6 +87,16 @@ class RunLook:
     def calls(self) -> Sequence[ActionCall]:
         """How each action of this run is called, and undone, by its number in the plan."""
         return self._driver.performer.calls
+
+    @property
+    def undo(self) -> Sequence[Undo]:
+        """What undoing each action takes in this run, by its number in the plan."""
+        return ReadOnly(self._driver.machine.undo)
+
+    @property
+    def policy(self) -> Policy:
+        """The choices of the flow that the run keeps to."""
+        return self._driver.machine.policy
 
     @property
     def input(self) -> Any:

@@ -71,6 +71,7 @@ _NODE_FIELDS: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
     "again": {},
     "skip": {"to": _is_short},
     "predict": {},
+    "until": {},
     "plant": {"where": _WHERE, "kind": _is_one_of(*KINDS)},
     "clear": {"where": _WHERE},
 }

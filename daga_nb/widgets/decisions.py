@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from daga_nb.debug.breakpoints import Phase
+from daga_nb.debug.breakpoints import Condition, Phase
 from daga_nb.engine.admission import OnFailure, check_on_failure
 from daga_nb.engine.faults import Fault, Where
 from daga_nb.errors import StepError, describe
@@ -77,10 +77,11 @@ class LabDecisions(Workbench):
         self._log.add("note", f"failure removed at {name}", where or "")
         self._feed.touch()
 
-    def break_at(self, name: str, phase: Phase = "forward") -> None:
-        """Stop before an action, or before its ``"rollback"``, each time that the run is let go."""
-        point = self._run.break_at(name, phase)
-        self._log.say(f"{{lab}}.run.break_at({_place(name, phase)})")
+    def break_at(self, name: str, phase: Phase = "forward", when: Condition | None = None) -> None:
+        """Stop before an action, or before its ``"rollback"``; with `when`, if it says so of the inputs."""
+        point = self._run.break_at(name, phase, when)
+        if when is None:
+            self._log.say(f"{{lab}}.run.break_at({_place(name, phase)})")
         self._log.add("note", f"⏸ breakpoint {point}")
         self._feed.touch()
 

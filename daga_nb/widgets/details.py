@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from daga_nb.core.events import Event
 from daga_nb.core.states import NodeState
 from daga_nb.debug.preview import LONGEST_TEXT, preview, traceback_of
-from daga_nb.engine.calls import display_name
+from daga_nb.engine.calls import ActionCall, display_name
 from daga_nb.page.marks import PLACES
 from daga_nb.page.tape import NO_ROLLBACK, history_of
 from daga_nb.render.text import elide, seconds
@@ -26,24 +26,23 @@ __all__ = ["Sources", "Watch", "details"]
 
 
 class Sources:
-    """The source text of a flow's actions and rollbacks, kept as it was when the lab was made.
+    """The source text of actions and rollbacks, kept as it was when each was first seen.
 
     >>> from daga_nb import DagaFlow
-    >>> Sources(DagaFlow([(textwrap.dedent, abs)])).of(1)
+    >>> flow = DagaFlow([(textwrap.dedent, abs)])
+    >>> Sources(flow).of(flow.calls[1])
     [['action · abs(x, /)', '(no source to be had)']]
     """
 
     def __init__(self, flow: DagaFlow[Any, Any]) -> None:
         self._texts: dict[Any, str] = {}
-        self._calls = flow.calls
-        for call in self._calls:
+        for call in flow.calls:
             for target in (call.action, call.rollback):
                 if target is not None:
                     self._read(target.function)
 
-    def of(self, node: int) -> list[list[str]]:
-        """Give a title and the text for the action, and for its rollback if it has one."""
-        call = self._calls[node]
+    def of(self, call: ActionCall) -> list[list[str]]:
+        """Give a title and the text for an action, and for its rollback if it has one."""
         found = [[f"action · {_signature(call.action.function)}", self._read(call.action.function)]]
         if call.rollback is not None:
             title = f"rollback · {_signature(call.rollback.function)}"
@@ -103,7 +102,7 @@ def details(run: FlowRun, node: int, sources: Sources, told: Iterable[tuple[Even
             rows.append([label, seconds(lasted)])
     if name in run.rollback_results:
         rows.append(["rollback result", preview(run.rollback_results[name])])
-    undo = run._driver.machine.undo
+    undo = run.undo
     if undo[node] in NO_ROLLBACK:
         rows.append(["rollback", NO_ROLLBACK[undo[node]]])
     errors = []
@@ -125,7 +124,7 @@ def details(run: FlowRun, node: int, sources: Sources, told: Iterable[tuple[Even
             for place in PLACES
         ],
         "stops": [one.phase for one in run.breakpoints if one.at == name],
-        "sources": sources.of(node),
+        "sources": sources.of(run.calls[node]),
         "history": history_of(run.plan, undo, node, told),
         "events": [
             [f"{event.at:.3f} s", event.state.word, event.reason[:300], event.seq] for event in events[-20:]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from daga_nb.core.states import RunState
+from daga_nb.debug.breakpoints import Phase
 from daga_nb.debug.scenario import Scenario, scenario_files
 from daga_nb.debug.stepper import BatchStep, OneAction
 from daga_nb.engine.admission import OnFailure
@@ -121,6 +122,11 @@ class FlowLab(LabDecisions):
         stepper = OneAction(self._run.plan.ids[chosen])
         stepper.dwell = self._pacer.dwell
         self._work(lambda: self._run.drive(stepper, stops=False))
+
+    def until(self, name: str, phase: Phase = "forward") -> None:
+        """Run on until an action, or its ``"rollback"``, is the next to start."""
+        self._log.say(f"await {{lab}}.run.until({name!r}{'' if phase == 'forward' else f', {phase!r}'})")
+        self._work(lambda: self._run.until(name, phase))
 
     def rollback(self) -> None:
         """Undo what is done, at the pace of `speed`; also after the run has succeeded."""

@@ -111,6 +111,12 @@ def _has_rollback(lab: FlowLab, name: str) -> bool:
     return lab.run.calls[lab.run.plan.ids[name]].rollback is not None
 
 
+def _until(lab: FlowLab, name: str, command: Command) -> None:
+    """Run up to an action: going forward to itself, going back to its rollback."""
+    if "run" in lab.possible and lab._idle:
+        lab.until(name, "rollback" if lab.run.next.direction == "back" else "forward")
+
+
 def _predict(lab: FlowLab, name: str, command: Command) -> None:
     if lab._asking:
         lab.predict(name)
@@ -155,6 +161,7 @@ _ON_ACTION: dict[str, Callable[[FlowLab, str, Command], None]] = {
     "stop": _stop,
     "stops": _stops,
     "predict": _predict,
+    "until": _until,
     "again": _retry_one,
     "skip": _skip,
 }

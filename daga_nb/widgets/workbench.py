@@ -214,7 +214,7 @@ class Workbench(GraphWidget):
 
     def _undone_next(self) -> list[int]:
         """Give the actions whose rollback the next step calls."""
-        step, plan, undo = self._run.next, self._run.plan, self._run._driver.machine.undo
+        step, plan, undo = self._run.next, self._run.plan, self._run.undo
         if step.direction != "back":
             return []
         return [node for node in map(plan.find, step.actions) if undo[node] is Undo.CALL]
@@ -228,7 +228,7 @@ class Workbench(GraphWidget):
             "held": self._idle and run.state in UNDERWAY,
             "on_failure": run.on_failure,
             "seen": [[run.plan.ids[name] for name in self.seen_failing], len(run.plan)],
-            "way": self._head(run)["way"],
+            "back": run.state in (RunState.ROLLING_BACK, RunState.ROLLBACK_INCOMPLETE),
         }
         if self._redefined:
             facts["redefined"] = [

@@ -20,6 +20,7 @@ const KEYS = [
   ["R", "reset"],
   ["F", "plant or remove a failure at the selected node"],
   ["S", "stop before the selected node, or its rollback"],
+  ["G", "run on to the selected node"],
   ["D", "pause at a failure, or roll back at once"],
   ["T   X", "after a failure: retry; fix and resume"],
   ["C", "scenarios: save, or replay"],

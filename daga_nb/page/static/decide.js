@@ -30,6 +30,11 @@ class Decide {
       use: button({ icon: "action", label: "Use it", title: "Use from now on what is defined anew" }, () => this.send({ cmd: "use" })),
       rollback: button({ icon: "back", label: "Roll back", key: "B", title: "Undo what is done (B)" }, () => this.send({ cmd: "rollback" })),
     };
+    this.ignored = this.latest = "";
+    this.ignore = button({ label: "Ignore", title: "Go on with the function as it was" }, () => {
+      this.ignored = this.latest;
+      this.element.hidden = true;
+    });
     for (const [command, made] of Object.entries(this.buttons)) made.dataset.command = command;
     this.anew = html("button", { type: "button", class: "dnb-anew", hidden: true, title: "What is other than before", onclick: () => this.open() });
     this.change = html("pre", { class: "dnb-code dnb-diff", hidden: true });
@@ -37,7 +42,7 @@ class Decide {
       "div",
       { class: "dnb-decide", role: "group", "aria-label": "what becomes of the failure", hidden: true },
       this.change,
-      html("div", { class: "dnb-decide-row" }, this.words, this.which, this.anew, this.buttons.retry, this.buttons.fix, this.buttons.use, this.buttons.skip, this.value, this.buttons.rollback),
+      html("div", { class: "dnb-decide-row" }, this.words, this.which, this.anew, this.buttons.retry, this.buttons.fix, this.buttons.use, this.ignore, this.buttons.skip, this.value, this.buttons.rollback),
     );
   }
 
@@ -46,12 +51,15 @@ class Decide {
     const can = new Set(facts.can);
     this.failed = facts.failed ?? [];
     const redefined = facts.redefined ?? [];
-    const shown = this.failed.length > 0 || redefined.length > 0;
+    const key = JSON.stringify(redefined);
+    if (key !== this.ignored) this.ignored = "";
+    const shown = this.failed.length > 0 || (redefined.length > 0 && !this.ignored);
+    this.latest = key;
     if (this.element.hidden === shown) this.element.hidden = !shown;
     if (!shown) this.change.hidden = true;
     const name = (/** @type {number} */ node) => this.face.labels[node];
     const list = this.failed.slice(0, 3).map(name).join(", ") + (this.failed.length > 3 ? ` and ${this.failed.length - 3} more` : "");
-    const back = facts.way < 0 ? "the rollback of " : "";
+    const back = facts.back ? "the rollback of " : "";
     this.words.textContent = this.failed.length ? `${this.face.failed_glyph} ${back}${list} failed: what now?` : "";
     this.choose();
     for (const [command, made] of Object.entries(this.buttons)) enable(made, can.has(command));
@@ -59,6 +67,7 @@ class Decide {
     for (const part of [this.buttons.skip, this.value]) part.hidden = back !== "" || !this.failed.length;
     this.buttons.rollback.hidden = !can.has("rollback") || !this.failed.length;
     this.buttons.retry.hidden = this.buttons.fix.hidden = !this.failed.length;
+    this.ignore.hidden = this.failed.length > 0;
     this.buttons.use.hidden = this.failed.length > 0 || !can.has("use");
     this.element.classList.toggle("dnb-quiet", !this.failed.length);
     this.anew.hidden = !redefined.length;

@@ -8,7 +8,7 @@ const LONGEST_FAST = 300;
 class History {
   /**
    * @param {Story} story
-   * @param {{ seek(position: number): void, live(): void, speed(): number, rerun?(batch: number): void }} asked
+   * @param {{ seek(position: number): void, live(): void, speed(): number, rerun?(): void, batch?(): number }} asked
    */
   constructor(story, asked) {
     this.story = story;
@@ -33,7 +33,7 @@ class History {
     this.player = button({ icon: "run", label: "Play back", title: "Play the story back, at the speed that is set (P)" }, () => this.play());
     this.now = button({ label: asked.rerun ? "Live" : "End", title: asked.rerun ? "Back to the present (End)" : "To the end (End)", class: "dnb-live" }, () => this.asked.live());
     this.again = button({ icon: "fork", label: "Re-run from batch 1", title: "Begin a new run here, with what is done before it. It inherits results, not effects", class: "dnb-rerun" }, () =>
-      this.asked.rerun?.(this.story.batch),
+      this.asked.rerun?.(),
     );
     this.element = html(
       "div",
@@ -151,7 +151,7 @@ class History {
     enable(this.now, past);
     enable(this.player, length > 0);
     const label = this.again.querySelector("span");
-    if (label) label.textContent = `Re-run from batch ${this.story.batch}`;
+    if (label) label.textContent = `Re-run from batch ${this.asked.batch?.() ?? 1}`;
   }
 
   /** @param {boolean} possible */

@@ -30,6 +30,7 @@ class Inspector {
     this.toggles = face.places.map((/** @type {string} */ place, /** @type {number} */ index) =>
       this.toggle(place, index),
     );
+    this.until = button({ label: "run to it", title: "Run on until it is the next to start (G)", class: "dnb-toggle" }, () => send?.({ cmd: "until", node: this.node }));
     this.stops = face.phases.map((/** @type {string} */ phase, /** @type {number} */ index) => this.stop(phase, index));
     this.body = html(
       "div",
@@ -42,7 +43,7 @@ class Inspector {
         html("div", { class: "dnb-label" }, html("span", { text: `${face.fault_glyph} plant a failure` }), this.kind),
         html("div", { class: "dnb-toggles" }, ...this.toggles),
         html("div", { class: "dnb-label" }, html("span", { text: "stop before" })),
-        html("div", { class: "dnb-toggles dnb-two" }, ...this.stops),
+        html("div", { class: "dnb-toggles" }, ...this.stops, this.until),
       ),
       this.errors,
       this.rows,

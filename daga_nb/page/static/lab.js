@@ -4,7 +4,7 @@
 const LOST = "disconnected: the kernel is gone; run the cell again";
 const SAVED = "as saved: run the cell to work with it";
 const COMMAND_KEYS = { n: "step", a: "action", b: "rollback", r: "reset", x: "fix" };
-const RUNNING = new Set(["run", "step", "action", "rollback", "retry", "fix", "reset", "rerun", "skip", "again", "replay"]);
+const RUNNING = new Set(["run", "step", "action", "rollback", "retry", "fix", "reset", "rerun", "skip", "again", "replay", "until"]);
 
 /** @param {{ model: any, el: HTMLElement }} place */
 function renderLab({ model, el }) {
@@ -86,6 +86,7 @@ function renderLab({ model, el }) {
     if (key === " ") send({ cmd: bar.can.has("pause") ? "pause" : "run" });
     else if (key === "f" || key === "F") selected >= 0 && send({ cmd: "cycle", node: selected });
     else if (key === "s" || key === "S") selected >= 0 && send({ cmd: "stops", node: selected });
+    else if (key === "g" || key === "G") selected >= 0 && send({ cmd: "until", node: selected });
     else if (key === "d" || key === "D") bar.pauses.click();
     else if (key === "t" || key === "T") decide.retry();
     else if (key === "c" || key === "C") scenarios.turn();

@@ -141,15 +141,23 @@ class Stage {
 
   /** Fit and turn, for a toolbar. */
   viewButtons() {
-    return [
-      button({ icon: "fit", label: "Fit", title: "Fit (0)", class: "dnb-small" }, () => this.camera.fit()),
-      button({ icon: "turn", label: "Turn", title: "Left to right, or top to bottom (L)", class: "dnb-small" }, () => this.turn()),
-    ];
+    return viewButtons(this.camera, () => this.turn());
   }
 }
 
 /**
- * @param {Camera} camera
+ * @param {{ fit(): void }} camera
+ * @param {() => void} turn
+ */
+function viewButtons(camera, turn) {
+  return [
+    button({ icon: "fit", label: "Fit", title: "Fit (0)", class: "dnb-small" }, () => camera.fit()),
+    button({ icon: "turn", label: "Turn", title: "Left to right, or top to bottom (L)", class: "dnb-small" }, turn),
+  ];
+}
+
+/**
+ * @param {{ zoom(factor: number): void }} camera
  * @param {Element[]} more
  */
 function zoomButtons(camera, more) {

@@ -154,9 +154,18 @@ class Story {
       state,
       way,
       next: this.words(),
-      front: this.here < 0 ? 0 : this.face.batch[this.here],
+      front: this.front,
       counts: this.counts.map((count, number) => [number, count]).filter(([, count]) => count),
     };
+  }
+
+  /** The batch where the run was at work last; what is only abandoned is none. */
+  get front() {
+    for (let place = this.position - 1; place >= 0; place -= 1) {
+      const [node, state] = this.rows[place];
+      if (node >= 0 && !this.face.looks[state].struck) return this.face.batch[node];
+    }
+    return 0;
   }
 
   words() {

@@ -18,7 +18,6 @@ class Timeline {
     this.story = story;
     this.go = go;
     this.element = html("div", { class: "dnb-lines dnb-timeline", tabindex: 0, "aria-label": "timeline" });
-    this.drawn = -1;
     this.pending = 0;
     this.sizes = new ResizeObserver(() => this.element.clientWidth && this.draw());
     this.sizes.observe(this.element);
@@ -71,6 +70,7 @@ class Timeline {
     for (const { node } of [...bars].sort((one, other) => one.node - other.node)) {
       if (!rows.has(node) && rows.size < MOST_ROWS) rows.set(node, rows.size);
     }
+    this.rows = rows;
     if (!rows.size) {
       this.element.replaceChildren(html("div", { class: "dnb-soft", text: "nothing has run yet" }));
       return;
@@ -123,6 +123,11 @@ class Timeline {
     const x = this.x(Math.min(this.story.at, this.end));
     this.cursor.setAttribute("x1", x);
     this.cursor.setAttribute("x2", x);
+    const row = this.rows?.get(this.story.here);
+    if (row === undefined) return;
+    const { scrollTop, clientHeight } = this.element;
+    const y = ABOVE + row * ROW;
+    if (y < scrollTop || y + 2 * ROW > scrollTop + clientHeight) this.element.scrollTop = y - clientHeight / 2;
   }
 }
 

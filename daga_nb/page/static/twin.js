@@ -1,13 +1,23 @@
 // @ts-check
 // FlowTwin: two stories of one flow on one slider.
 
-/** Two stories as one: at a position, each stands where its own event of that number has just happened. */
+/**
+ * Two stories as one. By event, each stands where its own event of that number has just happened; by batch,
+ * each before its own batch of that number, forward or back.
+ */
 class Both {
   /** @param {Story[]} stories */
   constructor(stories) {
     this.stories = stories;
     this.position = 0;
-    this.stops = [...new Set(stories.flatMap((story) => story.stops))].sort((one, other) => one - other);
+    const ends = stories.map((story) => [...story.stops, story.length]);
+    /** For each stop, where each of the stories stands. @type {Map<number, number[]>} */
+    this.steps = new Map();
+    for (let step = 0; step < Math.max(...ends.map((places) => places.length)); step += 1) {
+      const places = ends.map((stops) => stops[Math.min(step, stops.length - 1)]);
+      this.steps.set(Math.max(...places), places);
+    }
+    this.stops = [...this.steps.keys()];
   }
 
   get length() {
@@ -18,8 +28,13 @@ class Both {
     return Math.max(...this.stories.map((story) => story.at));
   }
 
-  get batch() {
-    return 1;
+  /**
+   * Where each of the stories stands at a position.
+   * @param {number} position
+   * @param {boolean} byBatch
+   */
+  places(position, byBatch) {
+    return (byBatch && this.steps.get(position)) || this.stories.map(() => position);
   }
 
   words() {
@@ -97,9 +112,10 @@ function renderTwin({ model, el }) {
   const both = new Both(sides.map((side) => side.story));
   const seek = (/** @type {number} */ position) => {
     both.position = Math.max(0, Math.min(position, both.length));
-    sides.forEach((side) => side.seek(both.position));
+    const places = both.places(both.position, history.byBatch);
+    sides.forEach((side, index) => side.seek(places[index]));
     history.show(both.position < both.length);
-    box.classList.toggle("dnb-apart", Boolean(found.first) && both.position >= found.first.position);
+    box.classList.toggle("dnb-apart", Boolean(found.first) && places.some((place) => place >= found.first.position));
   };
   const history = new History(/** @type {any} */ (both), { seek, live: () => seek(both.length), speed: () => still.get("speed") });
   const first = html("div", { class: "dnb-first" });
@@ -124,19 +140,27 @@ function renderTwin({ model, el }) {
       tabs[index].setAttribute("aria-selected", String(index === which));
     });
   show(0);
+  const cameras = sides.map((side) => side.stage.camera);
+  const together = {
+    fit: () => cameras.forEach((camera) => camera.fit()),
+    zoom: (/** @type {number} */ factor) => cameras.forEach((camera) => camera.zoom(factor)),
+  };
+  const turn = () => sides[0].stage.turn();
+  const zoom = zoomButtons(together, viewButtons(together, turn));
   const box = html(
     "div",
     { class: "daga dnb-box dnb-twin", tabindex: 0, role: "region", "aria-label": `two runs of ${one.face.name}` },
     first,
     html("div", { class: "dnb-sides" }, ...sides.map((side) => side.element)),
-    sides[0].stage.legend,
+    html("div", { class: "dnb-under" }, legendOf(one.face.looks), zoom),
     history.element,
-    html("div", { class: "dnb-tabs", role: "tablist" }, ...tabs, html("span", { class: "dnb-space" }), ...sides[0].stage.viewButtons()),
+    html("div", { class: "dnb-tabs", role: "tablist" }, ...tabs),
     ...pages,
   );
   listen(box, (key) => {
-    if (sides[0].stage.key(key)) return true;
-    if (key === "," || key === ".") history.move(key === "." ? 1 : -1, false);
+    if (/^[-+=0]$/.test(key)) sides.forEach((side) => side.stage.key(key));
+    else if (sides[0].stage.key(key)) return true;
+    else if (key === "," || key === ".") history.move(key === "." ? 1 : -1, false);
     else if (key === "<" || key === ">") history.move(key === ">" ? 1 : -1, true);
     else if (key === "Home") history.go(0);
     else if (key === "End") seek(both.length);

@@ -39,7 +39,8 @@ class Viewer {
       seek: (position) => this.seek(position),
       live: () => this.live(),
       speed: asked.speed,
-      rerun: send && ((batch) => send({ cmd: "rerun", to: batch })),
+      rerun: send && (() => send({ cmd: "rerun", to: this.batch })),
+      batch: () => this.batch,
     });
     this.timeline = new Timeline(this.face, this.story, (position) => this.history.go(position));
     this.log = new Log(this.face, [["Timeline", this.timeline]], Boolean(send));
@@ -55,6 +56,13 @@ class Viewer {
   close() {
     this.history.stop();
     this.stage.close();
+  }
+
+  /** The batch that a run would begin with that is forked from what is seen. */
+  get batch() {
+    const { now } = this;
+    const busy = now?.counts.some((/** @type {number[]} */ [state]) => this.face.looks[state].busy);
+    return !this.past && now?.way > 0 && now.front && !busy ? now.front : this.story.batch;
   }
 
   /** @param {any} now */
