@@ -76,13 +76,6 @@ def _that_can_fire(run: FlowRun, inherited: Mapping[int, Any], adopt: bool) -> l
 
 
 def _check_adoption(run: FlowRun, nodes: Iterable[int]) -> None:
-    if not run.released:
-        raise ForkError(
-            f"run {run.id} could still roll back what is to be adopted: let it go first, run.release(), "
-            "or fork without adopt=True"
-        )
-    if run._driver.adopted:
-        raise ForkError(f"another fork has adopted what run {run.id} has done: it is undone once")
     gone = [
         run.plan.names[node]
         for node in nodes
@@ -92,6 +85,13 @@ def _check_adoption(run: FlowRun, nodes: Iterable[int]) -> None:
         raise ForkError(
             f"run {run.id} has undone, or tried to undo, {', '.join(gone[:6])}: there is nothing to adopt"
         )
+    if not run.released:
+        raise ForkError(
+            f"run {run.id} could still roll back what is to be adopted: let it go first, run.release(), "
+            "or fork without adopt=True"
+        )
+    if run._driver.adopted:
+        raise ForkError(f"another fork has adopted what run {run.id} has done: it is undone once")
 
 
 async def try_action(

@@ -19,6 +19,9 @@ from daga_nb.render.text import elide, seconds
 
 __all__ = ["TwinPicture", "picture_of_story", "picture_of_twin"]
 
+LONGEST_WORDS = 140
+"""Columns of what is said above two pictures."""
+
 _N = NodeState
 _FORGETS = (_N.RUNNING, _N.SUCCEEDED)
 
@@ -84,7 +87,7 @@ class TwinPicture(Drawn):
 
     def __init__(self, one: Picture, other: Picture, words: str) -> None:
         self.one, self.other = one, other
-        self.words = elide(words, 100)
+        self.words = elide(words, LONGEST_WORDS)
 
     @cached_property
     def text(self) -> str:
@@ -101,7 +104,7 @@ class TwinPicture(Drawn):
 
     @cached_property
     def _figure(self) -> Figure:
-        return paint(self.one.scene, self.other.scene, above=Heading("", None, self.words))
+        return paint(self.one.scene, self.other.scene, above=Heading("", None, self.words, LONGEST_WORDS))
 
 
 def picture_of_twin(found: Any, direction: Direction = "LR") -> TwinPicture:

@@ -98,7 +98,7 @@ class Sheet:
 class Heading:
     """The line above a picture: a title, the state of the run, and a remark. Empty parts take no room."""
 
-    def __init__(self, title: str, run_state: RunState | None, text: str) -> None:
+    def __init__(self, title: str, run_state: RunState | None, text: str, limit: int = 100) -> None:
         self._parts: list[Callable[[Sheet, float], None]] = []
         x = SIDE
         if title:
@@ -106,7 +106,7 @@ class Heading:
         if run_state is not None:
             x = self._chip(x, run_state)
         if text:
-            x = self._write(x, elide(text, 100), 12.5, LIGHT.soft)
+            x = self._write(x, elide(text, limit), 12.5, LIGHT.soft)
         self.width = x
         self.height = 44.0 if self._parts else 0.0
 
