@@ -41,6 +41,7 @@ UPWARD = {
     ("__init__.py", "_meet_the_shell", "widgets"),
     ("engine/decisions.py", "break_at", "debug"),
     ("engine/decisions.py", "replace", "nodes"),
+    ("debug/story.py", "picture", "render"),
     ("debug/story.py", "report", "page"),
     ("engine/look.py", "picture", "render"),
     ("engine/look.py", "story", "debug"),
@@ -60,7 +61,9 @@ OUTSIDE = {
     "graphviz": {"render/dot.py"},
     "pygraphviz": {"render/dot.py"},
     "matplotlib": {
+        "render/drawn.py",
         "render/ink.py",
+        "render/moments.py",
         "render/paint.py",
         "render/picture.py",
         "render/sheet.py",

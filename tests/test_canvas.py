@@ -280,7 +280,7 @@ def test_every_display_carries_the_widget_and_pictures(done):
 def test_a_display_is_the_view_and_below_it_the_picture(done, monkeypatch):
     shown = []
     monkeypatch.setattr(
-        "daga_nb.widgets.canvas.publish_display_data", lambda data, _: shown.append(set(data))
+        "daga_nb.widgets.pictured.publish_display_data", lambda data, _: shown.append(set(data))
     )
     canvas(flow_of(done).start())._ipython_display_()
     assert shown == [

@@ -264,7 +264,7 @@ def test_a_rollback_that_failed_is_mended_and_the_rollback_goes_on(done, policy,
     if pause:
         with pytest.raises(DagaFlowError):
             play(run.rollback())
-        assert str(run.next) == "paused: c failed; retry, go on, or roll back"
+        assert str(run.next) == "paused: the rollback of c failed; retry, or go on"
     done.clear()
     run.replace(
         "c", rollback=lambda results, result, context: done.append(f"undo {result} {context.attempt}")

@@ -146,9 +146,11 @@ def test_a_released_run_never_goes_on_nor_back(done):
     assert done == ["do a", "do b", "undo b", "undo a"]
 
 
-def test_what_was_undone_already_is_not_adopted(done):
+@pytest.mark.parametrize("released", [True, False])
+def test_what_was_undone_already_is_not_adopted(done, released):
     run = ended(done, how={"d": {"fails": Boom("no")}})
-    run.release()
+    if released:
+        run.release()
     with pytest.raises(ForkError, match="has undone, or tried to undo, a, b"):
         run.fork(3, adopt=True)
 

@@ -521,3 +521,44 @@ def test_run_to_an_action_is_ignored_when_nothing_can_run(done):
         assert page.python == ["bench.play()"]
 
     play(main())
+
+
+# ------------------------------------------------------------ a cell after a button
+
+
+def test_a_cell_can_wait_for_what_a_button_has_started(done):
+    async def main() -> None:
+        bench = lab_of(done, faults=[failing("d")]).widget
+        await bench.rest()
+        assert done == []
+        bench.on_failure = "pause"
+        bench.play()
+        await bench.rest()
+        assert bench.run.undecided == ("d",)
+        bench.run.clear_faults()
+        bench.fix()
+        await bench.rest()
+        assert bench.run.state == "SUCCEEDED"
+        assert bench.possible >= {"reset"}
+
+    play(main())
+
+
+def test_the_score_of_a_quiz_is_told_in_words(done):
+    async def main() -> None:
+        bench = lab(flow_of(done), faults=[failing("d")], quiz=True, speed=1.0)
+        bench.play()
+        await bench.rest()
+        assert (bench.score, bench.run.state) == ("0 of 0 right", "ROLLING_BACK")
+        for guess in ("d", "b"):  # c is forgotten
+            bench.predict(guess)
+            bench.step()
+            await bench.rest()
+        assert bench.score == "1 of 2 right"
+        assert [one for one in done if one.startswith("undo")] == ["undo d", "undo b", "undo c"]
+
+    play(main())
+
+
+def test_a_lab_without_a_quiz_has_no_score(done):
+    assert lab(flow_of(done)).score == ""

@@ -63,6 +63,42 @@ FACTS = {
         "[bench.run.state, len(bench.run.plan), flow.world.of(bench.run), list(bench.run.errors)]",
         ["ROLLED_BACK", 22, {}, ["merge_ID0000022"]],
     ),
+    "05_debugging": (
+        "[bench.run.state, bench.run.outputs, called, TABLE, sorted(ARCHIVE), run.state, "
+        "[one.attempt for one in bench.run.events if str(one) == 'parse SUCCEEDED'], "
+        "[one.attempt for one in run.events if str(one) == 'load ROLLED_BACK']]",
+        [
+            "SUCCEEDED",
+            {"report": "tuesday: 24.25"},
+            ["download", "parse", "archive", "parse", "load"],
+            {"tuesday": 24.25},
+            ["tuesday"],
+            "ROLLED_BACK",
+            [2],
+            [2],
+        ],
+    ),
+    "06_time_travel": (
+        "[run.state, len(story), [event.node for event in run.events if event.state == 'ROLLED_BACK'], "
+        "dict(again.states)['bus'], again.results['tickets'], heir.state, str(twin.comparison.first), "
+        "replayed.state, kept == story, [one.state for one in bench.runs], bench.run.events[1].reason[:19], "
+        "quiz.run.state, [event.node for event in quiz.run.events if event.state == 'ROLLED_BACK']]",
+        [
+            "ROLLED_BACK",
+            22,
+            ["tickets", "collect", "bus", "hostel", "plan", None],
+            "SUCCEEDED",
+            "tickets for 1080",
+            "ROLLED_BACK",
+            "tickets: succeeded | failed (TimeoutError: nobody answers (planted, before the effect))",
+            "ROLLED_BACK",
+            True,
+            ["ROLLED_BACK", "SUCCEEDED"],
+            "inherited from run ",
+            "ROLLED_BACK",
+            ["tickets", "collect", "bus", "hostel", "plan", None],
+        ],
+    ),
 }
 
 
@@ -72,17 +108,26 @@ def code_cells(notebook):
 
 def words(cell):
     """What a cell says in text, without what stands beside a picture."""
-    return [
-        output.get("text") or output.data["text/plain"]
-        for output in cell.outputs
-        if not PICTURES & set(output.get("data", {}))
-    ]
+    return [said(output) for output in cell.outputs if not PICTURES & set(output.get("data", {}))]
+
+
+def said(output):
+    if output.output_type == "error":
+        return re.sub(r"\brun [0-9a-f]{12}\b", "run …", "\n".join(output.traceback))
+    return output.get("text") or output.data["text/plain"]
+
+
+def is_meant_to_fail(cell):
+    return "raises-exception" in cell.metadata.get("tags", ())
+
+
+STANDS = r"next:|rolled back:|rollback incomplete|succeeded:|paused:|\d runs:|\((OS|Value)Error"
 
 
 def stands(cell):
     """Where the run stands, as far as a cell says so."""
     lines = [line for text in words(cell) for line in text.splitlines()]
-    return [line for line in lines if re.match(r"next:|rolled back:|rollback incomplete|\(OSError", line)]
+    return [line for line in lines if re.match(STANDS, line)]
 
 
 def pictures(cell):
@@ -124,6 +169,16 @@ CLICKS = {
         "bench.reset()": 'bench.reset(); bench.plant("pack", "rollback"); await bench.run.go()',
     },
     "04_a_real_workflow": {"await bench.run.finish()": "bench.speed = 1; bench.play()"},
+    "05_debugging": {
+        "await bench.run.finish()": "bench.speed = 1; bench.play()",
+        "bench.fix()": "bench.fix()",
+    },
+    "06_time_travel": {
+        "bench.rerun(4)": "bench.speed = 1; bench.play(); await bench.rest(); bench.unplant('tickets'); "
+        "bench.rerun(4); bench.play()",
+        "quiz.predict(name)": "quiz.speed = 1; quiz.play(); await quiz.rest(); quiz.predict('tickets'); "
+        "quiz.step(); await quiz.rest(); quiz.predict('collect'); quiz.predict('bus'); quiz.step()",
+    },
 }
 
 
@@ -164,16 +219,33 @@ def test_a_notebook_is_saved_executed_with_its_pictures_and_nothing_else(path):
     nbformat.validate(notebook)
     cells = code_cells(notebook)
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
-    assert {output.output_type for cell in cells for output in cell.outputs} <= {
-        "display_data",
-        "execute_result",
-        "stream",
-    }
+    for cell in cells:
+        kinds = {output.output_type for output in cell.outputs}
+        assert kinds <= (
+            {"error"} if is_meant_to_fail(cell) else {"display_data", "execute_result", "stream"}
+        )
     assert all(output.get("name") != "stderr" for cell in cells for output in cell.outputs)
     assert sum(len(pictures(cell)) for cell in cells) >= 3
     assert pictures(cells[-1])
     assert set(notebook.metadata) == {"kernelspec", "language_info"}
     assert path.stat().st_size < 1_500_000
+
+
+def test_a_failed_flow_is_shown_in_short():
+    cells = code_cells(nbformat.read(ROOT / "notebooks" / "05_debugging.ipynb", as_version=4))
+    (failed,) = filter(is_meant_to_fail, cells)
+    assert words(failed)[0].splitlines() == [
+        "DagaFlowError: flow 'nightly sales', run …: 1 action failed",
+        "  Cell In[5], line 1, in <module>",
+        '    await flow.run("tuesday")',
+        "",
+        "parse (batch 2, attempt 1) failed: ValueError: could not convert string to float: '19,75'",
+        "  Cell In[1], line 24, in parse",
+        "    total += float(price)",
+        "",
+        "rolled back: nothing is left",
+        "the full traceback: daga_nb.full_traceback()  ·  %debug: in the frame of parse",
+    ]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -59,8 +59,9 @@ class NextStep(NamedTuple):
 
     def __str__(self) -> str:
         if self.undecided:
-            ways = "retry, skip with a value" if self.state is RunState.RUNNING else "retry, go on"
-            return f"paused: {_some(self.undecided)} failed; {ways}, or roll back"
+            if self.state is RunState.RUNNING:
+                return f"paused: {_some(self.undecided)} failed; retry, skip with a value, or roll back"
+            return f"paused: the rollback of {_some(self.undecided)} failed; retry, or go on"
         if self.direction is None:
             return "; ".join(filter(None, (_AT_REST[self.state], self.what_is_left)))
         names = _some(self.actions)

@@ -74,13 +74,6 @@ def fork(
 
 
 def _check_adoption(run: FlowRun, nodes: Iterable[int]) -> None:
-    if not run.released:
-        raise ForkError(
-            f"run {run.id} could still roll back what is to be adopted: let it go first, run.release(), "
-            "or fork without adopt=True"
-        )
-    if run._driver.adopted:
-        raise ForkError(f"another fork has adopted what run {run.id} has done: it is undone once")
     gone = [
         run.plan.names[node]
         for node in nodes
@@ -90,6 +83,13 @@ def _check_adoption(run: FlowRun, nodes: Iterable[int]) -> None:
         raise ForkError(
             f"run {run.id} has undone, or tried to undo, {', '.join(gone[:6])}: there is nothing to adopt"
         )
+    if not run.released:
+        raise ForkError(
+            f"run {run.id} could still roll back what is to be adopted: let it go first, run.release(), "
+            "or fork without adopt=True"
+        )
+    if run._driver.adopted:
+        raise ForkError(f"another fork has adopted what run {run.id} has done: it is undone once")
 
 
 async def try_action(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from daga_nb.core.events import Event
 from daga_nb.core.machine import fold
@@ -17,6 +17,8 @@ from daga_nb.errors import StoryError
 
 if TYPE_CHECKING:
     import os
+
+    from daga_nb.render.picture import Picture
 
 __all__ = ["Moment", "Note", "Story"]
 
@@ -134,7 +136,32 @@ class Story:
         machine = fold(self.plan, self.undo, self.events[:position], self.policy)
         states = dict(zip(self.plan.names, machine.states, strict=True))
         event = self.events[position - 1] if position else None
-        return Moment(position, event, machine.run_state, states, next_step(machine))
+        at_rest = position == len(self.events) and not machine.running
+        paused = at_rest and machine.run_state is RunState.RUNNING
+        step = next_step(machine, machine.undecided() if paused else ())
+        return Moment(position, event, machine.run_state, states, step)
+
+    def picture(self, position: int | None = None, *, direction: Literal["LR", "TB"] = "LR") -> Picture:
+        """Give the graph with its states after the first `position` events as a picture.
+
+        Parameters
+        ----------
+        position
+            After how many events; by default after all of them.
+        direction
+            ``"LR"``, left to right, or ``"TB"``, top to bottom.
+
+        Raises
+        ------
+        StoryError
+            If it has not as many events.
+        """
+        from daga_nb.render.moments import picture_of_story
+
+        return picture_of_story(self, position, direction)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        return self.picture()._repr_mimebundle_(include, exclude)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the story to a file, as JSON, and give its path. `load` reads it again.

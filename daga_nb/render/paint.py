@@ -38,22 +38,42 @@ class Scene:
     run_state: RunState | None
 
 
-def paint(scene: Scene) -> Figure:
-    """Draw a scene; one unit of the figure's axes is a CSS pixel. Call it while `ink.drawing`."""
-    return _Painter(scene).sheet.figure
+def paint(*scenes: Scene, above: Heading | None = None) -> Figure:
+    """Draw scenes, one below the other; one unit of the figure's axes is a CSS pixel.
+
+    Call it while `ink.drawing`. `above` is a line for all of them.
+    """
+    above = above or Heading("", None, "")
+    painters = [_Painter(scene) for scene in scenes]
+    width = max(above.width, *(painter.width for painter in painters))
+    top = above.height
+    sheet = Sheet(Figure(dpi=96), width, top + sum(painter.height_in(width) for painter in painters))
+    above.draw(sheet)
+    for painter in painters:
+        painter.draw(sheet, top)
+        top += painter.height_in(width)
+    return sheet.figure
 
 
 class _Painter:
+    sheet: Sheet
+    top: float
+
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
-        heading = Heading(scene.title, scene.run_state, scene.text)
-        self.top = heading.height
-        width = max(scene.layout.width, heading.width, 240.0)
-        legend = Legend(self._legend_words(), width)
-        below = self.top + scene.layout.height
-        self.sheet = Sheet(Figure(dpi=96), width, below + legend.height)
-        heading.draw(self.sheet)
-        legend.draw(self.sheet, below)
+        self.heading = Heading(scene.title, scene.run_state, scene.text)
+        self.width = max(scene.layout.width, self.heading.width, 240.0)
+
+    def height_in(self, width: float) -> float:
+        """Give how high it is on a sheet of this width."""
+        return self.heading.height + self.scene.layout.height + Legend(self._legend_words(), width).height
+
+    def draw(self, sheet: Sheet, top: float) -> None:
+        """Draw it on a sheet, from `top` on."""
+        self.sheet = sheet
+        self.top = top + self.heading.height
+        self.heading.draw(sheet, top)
+        Legend(self._legend_words(), sheet.width).draw(sheet, self.top + self.scene.layout.height)
         self._bands()
         self._edges()
         self._root()

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property
-from os import PathLike
-from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -14,21 +11,22 @@ from matplotlib.figure import Figure
 from daga_nb.core.plan import Plan
 from daga_nb.core.states import NodeState, RunState
 from daga_nb.render.dot import Direction, Layout, layout
-from daga_nb.render.ink import drawing, png_of, salt_of, svg_of
+from daga_nb.render.drawn import Drawn
+from daga_nb.render.ink import salt_of
 from daga_nb.render.paint import Scene, paint
 from daga_nb.render.text import elide, seconds
 from daga_nb.render.theme import FAULT_GLYPH, LOOKS, RUN_LOOKS
 
-__all__ = ["Picture", "picture_of_flow", "picture_of_run"]
+__all__ = ["QUIET", "UNDONE", "Picture", "picture_of_flow", "picture_of_run"]
 
-TALLEST = 2400.0
-"""Pixels of height that a picture takes in a page; higher ones are shown smaller."""
+QUIET = (NodeState.PENDING, NodeState.RUNNING, NodeState.ROLLING_BACK, NodeState.ABANDONED)
+"""The states of which no duration is told."""
 
-DOTS = 6e6
-LONGEST = 12_000.0
+UNDONE = (NodeState.ROLLED_BACK, NodeState.ROLLBACK_FAILED)
+"""The states of which the rollback's duration is told."""
 
 
-class Picture:
+class Picture(Drawn):
     """A picture of a plan, with or without the states of a run. It never changes after it was made.
 
     Parameters
@@ -87,9 +85,6 @@ class Picture:
         self._direction = direction
         self._layout = layout
 
-    def __repr__(self) -> str:
-        return self.text
-
     @cached_property
     def layout(self) -> Layout:
         """Where things stand."""
@@ -133,8 +128,9 @@ class Picture:
         return salt_of(self.text, places["boxes"], places["edges"])
 
     @cached_property
-    def _figure(self) -> Figure:
-        scene = Scene(
+    def scene(self) -> Scene:
+        """All that is to be drawn."""
+        return Scene(
             plan=self.plan,
             layout=self.layout,
             states=self.states,
@@ -145,65 +141,10 @@ class Picture:
             text=self.caption,
             run_state=self.run_state,
         )
-        return paint(scene)
 
     @cached_property
-    def size(self) -> tuple[float, float]:
-        """Width and height in pixels, as shown in a page."""
-        width, height = (float(inches * 96) for inches in self._drawn().bbox_inches.size)
-        scale = min(1.0, TALLEST / height)
-        return round(width * scale), round(height * scale)
-
-    def _drawn(self) -> Figure:
-        with drawing(self._salt):
-            return self._figure
-
-    @cached_property
-    def svg(self) -> str:
-        """The picture as SVG text."""
-        size = self.size
-        with drawing(self._salt):
-            return svg_of(self._figure, self._title, size)
-
-    @cached_property
-    def png(self) -> bytes:
-        """The picture as PNG, with two dots to a pixel unless it is very big."""
-        width, height = (float(inches * 96) for inches in self._drawn().bbox_inches.size)
-        density = min(2.0, LONGEST / max(width, height), math.sqrt(DOTS / (width * height)))
-        with drawing(self._salt):
-            return png_of(self._figure, density)
-
-    def save(self, path: str | PathLike[str]) -> Path:
-        """Write the picture to a file, whose ending (``.svg``, ``.png``, ``.txt``) decides the format.
-
-        Raises
-        ------
-        ValueError
-            If the ending is another one.
-        """
-        target = Path(path)
-        kind = target.suffix.lower()
-        if kind == ".png":
-            target.write_bytes(self.png)
-        elif kind in (".svg", ".txt"):
-            target.write_text(self.svg if kind == ".svg" else self.text + "\n", "utf-8")
-        else:
-            raise ValueError(f"{target.name}: a picture can be saved as .svg, .png or .txt")
-        return target
-
-    def _repr_mimebundle_(
-        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Give Jupyter the picture in every format, so that one of them is shown everywhere."""
-        makers: dict[str, Callable[[], str | bytes]] = {
-            "image/svg+xml": lambda: self.svg,
-            "image/png": lambda: self.png,
-            "text/plain": lambda: self.text,
-        }
-        wanted = [kind for kind in makers if (not include or kind in include) and kind not in (exclude or ())]
-        data = {kind: makers[kind]() for kind in wanted}
-        width, height = self.size
-        return data, {"image/png": {"width": width, "height": height}} if "image/png" in data else {}
+    def _figure(self) -> Figure:
+        return paint(self.scene)
 
 
 def picture_of_flow(flow: Any, direction: Direction = "LR") -> Picture:
@@ -217,10 +158,8 @@ def picture_of_run(run: Any, direction: Direction = "LR") -> Picture:
     states = tuple(run.node_states)
     failed = {plan.ids[name] for name in run.errors if states[plan.ids[name]] is not NodeState.UNKNOWN}
     planted = {plan.ids[fault.at] for fault in run.faults if fault.at in plan.ids}
-    undone = (NodeState.ROLLED_BACK, NodeState.ROLLBACK_FAILED)
-    quiet = (NodeState.PENDING, NodeState.RUNNING, NodeState.ROLLING_BACK, NodeState.ABANDONED)
     details = [
-        "" if state in quiet else seconds(run.duration(name, rollback=state in undone))
+        "" if state in QUIET else seconds(run.duration(name, rollback=state in UNDONE))
         for name, state in zip(plan.names, states, strict=True)
     ]
     return Picture(

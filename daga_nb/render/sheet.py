@@ -98,40 +98,40 @@ class Sheet:
 class Heading:
     """The line above a picture: a title, the state of the run, and a remark. Empty parts take no room."""
 
-    def __init__(self, title: str, run_state: RunState | None, text: str) -> None:
-        self._parts: list[Callable[[Sheet], None]] = []
+    def __init__(self, title: str, run_state: RunState | None, text: str, limit: int = 100) -> None:
+        self._parts: list[Callable[[Sheet, float], None]] = []
         x = SIDE
         if title:
             x = self._write(x, elide(title, 60), 16, LIGHT.ink, bold=True)
         if run_state is not None:
             x = self._chip(x, run_state)
         if text:
-            x = self._write(x, elide(text, 100), 12.5, LIGHT.soft)
+            x = self._write(x, elide(text, limit), 12.5, LIGHT.soft)
         self.width = x
         self.height = 44.0 if self._parts else 0.0
 
     def _write(self, x: float, text: str, size: float, colour: str, bold: bool = False) -> float:
-        self._parts.append(lambda sheet: sheet.text(x, 29, text, size, colour, bold=bold))
+        self._parts.append(lambda sheet, top: sheet.text(x, top + 29, text, size, colour, bold=bold))
         return x + width_of(text, size, bold) + SIDE
 
     def _chip(self, x: float, state: RunState) -> float:
         look = RUN_LOOKS[state]
         wide = width_of(look.word, 12.5, True) + 42
 
-        def draw(sheet: Sheet) -> None:
-            sheet.shapes([rounded(x, 12, wide, 24, 12)], 2, facecolors=look.light.fill)
-            border = rounded(x + 0.5, 12.5, wide - 1, 23, 11.5)
+        def draw(sheet: Sheet, top: float) -> None:
+            sheet.shapes([rounded(x, top + 12, wide, 24, 12)], 2, facecolors=look.light.fill)
+            border = rounded(x + 0.5, top + 12.5, wide - 1, 23, 11.5)
             sheet.shapes([border], 2, edgecolors=look.light.ink, weight=1, dash=look.dash)
-            sheet.glyphs(look.glyph, 14, [(x + 18, 24)], look.light.ink)
-            sheet.text(x + 31, 28.5, look.word, 12.5, look.light.ink, bold=True)
+            sheet.glyphs(look.glyph, 14, [(x + 18, top + 24)], look.light.ink)
+            sheet.text(x + 31, top + 28.5, look.word, 12.5, look.light.ink, bold=True)
 
         self._parts.append(draw)
         return x + wide + SIDE
 
-    def draw(self, sheet: Sheet) -> None:
-        """Draw it at the top of a sheet."""
+    def draw(self, sheet: Sheet, top: float = 0.0) -> None:
+        """Draw it on a sheet, from `top` on."""
         for part in self._parts:
-            part(sheet)
+            part(sheet, top)
 
 
 class Legend:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
-import anywidget
 import traitlets
-from IPython.display import publish_display_data
 
 from daga_nb.debug.preview import whole
 from daga_nb.engine.run import FlowRun
@@ -19,31 +17,12 @@ from daga_nb.render.dot import layout
 from daga_nb.widgets.commands import Command, parse
 from daga_nb.widgets.feed import Feed
 from daga_nb.widgets.loop import Home, after_each_cell
+from daga_nb.widgets.pictured import PicturedWidget, check_view
 
 __all__ = ["FlowCanvas", "GraphWidget", "canvas"]
 
-_VIEW = "application/vnd.jupyter.widget-view+json"
 
-
-def check_view(direction: Any, height: Any) -> None:
-    """Refuse what is no direction, and no height in pixels.
-
-    Raises
-    ------
-    FlowDefinitionError
-        If one of them is none.
-    """
-    if direction not in ("LR", "TB"):
-        raise FlowDefinitionError(
-            f"direction={direction!r}: a graph goes from left to right, 'LR', or from top to bottom, 'TB'"
-        )
-    if height is not None and (type(height) is not int or height < 1):
-        raise FlowDefinitionError(
-            f"height={height!r}: it is a whole number of pixels, or None for one that suits"
-        )
-
-
-class GraphWidget(anywidget.AnyWidget):
+class GraphWidget(PicturedWidget):
     """What the canvas and the lab share: a graph that follows a run, in any number of views.
 
     Attributes
@@ -58,8 +37,6 @@ class GraphWidget(anywidget.AnyWidget):
         How many messages from the page were no command, and were left alone.
     """
 
-    direction = traitlets.Enum(["LR", "TB"], default_value="LR").tag(sync=True)
-    height = traitlets.Int(None, allow_none=True).tag(sync=True)
     selected = traitlets.Unicode(None, allow_none=True)
     _face = traitlets.Dict().tag(sync=True)
     _layouts = traitlets.Dict().tag(sync=True)
@@ -103,23 +80,10 @@ class GraphWidget(anywidget.AnyWidget):
             self._feed.close()
         super().close()
 
-    def _ipython_display_(self) -> None:
-        # The view and the picture as two outputs: of one, nbconvert and a reopened notebook without its
-        # kernel would choose the view, and show nothing. Where the view lives, graph.css hides the picture.
-        data, metadata = self._repr_mimebundle_()
-        view = {kind: data[kind] for kind in data if kind == _VIEW}
-        publish_display_data({**view, "text/plain": repr(self)}, metadata)
-        publish_display_data({kind: data[kind] for kind in data if kind != _VIEW}, metadata)
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        # Here, not above: it loads matplotlib, which only a display needs.
+    def _picture(self, direction: Literal["LR", "TB"]) -> Any:
         from daga_nb.render.picture import picture_of_run
 
-        view = super()._repr_mimebundle_(**kwargs)
-        data, metadata = view if isinstance(view, tuple) else (view or {}, {})
-        direction: Literal["LR", "TB"] = "TB" if self.direction == "TB" else "LR"
-        pictures, sizes = picture_of_run(self._run, direction)._repr_mimebundle_()
-        return {**data, **pictures}, {**metadata, **sizes}
+        return picture_of_run(self._run, direction)
 
     @traitlets.observe("direction")
     def _lay_out(self, change: Any) -> None:

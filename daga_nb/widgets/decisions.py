@@ -107,6 +107,11 @@ class LabDecisions(Workbench):
         self._log.say(f"{{lab}}.predict({name!r})")
         self._feed.touch()
 
+    @property
+    def score(self) -> str:
+        """How many steps were predicted without a mistake, in words; nothing in a lab without a quiz."""
+        return "" if self._quiz is None else self._quiz.score
+
     def _mark_prediction(self) -> None:
         if self._quiz is None or not self._quiz.guess:
             raise StepError(

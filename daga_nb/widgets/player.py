@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-import anywidget
 import traitlets
 
 from daga_nb.debug.story import Story
@@ -13,12 +12,12 @@ from daga_nb.errors import StoryError
 from daga_nb.page.bundle import module, style
 from daga_nb.page.modules import GRAPH_MODULES, PLAYER_MODULES
 from daga_nb.page.record import record_of
-from daga_nb.widgets.canvas import check_view
+from daga_nb.widgets.pictured import PicturedWidget, check_view
 
 __all__ = ["FlowPlayer", "scrub"]
 
 
-class FlowPlayer(anywidget.AnyWidget):
+class FlowPlayer(PicturedWidget):
     """A story with a slider, an inspector and a log. `scrub` makes it.
 
     Examples
@@ -32,8 +31,6 @@ class FlowPlayer(anywidget.AnyWidget):
     _esm = module(*GRAPH_MODULES, *PLAYER_MODULES, "scrub.js")
     _css = style("graph.css", "viewer.css", "player.css")
 
-    direction = traitlets.Enum(["LR", "TB"], default_value="LR").tag(sync=True)
-    height = traitlets.Int(None, allow_none=True).tag(sync=True)
     _record = traitlets.Dict().tag(sync=True)
 
     def __init__(
@@ -50,6 +47,9 @@ class FlowPlayer(anywidget.AnyWidget):
     def story(self) -> Story:
         """The story that is shown."""
         return self._story
+
+    def _picture(self, direction: Literal["LR", "TB"]) -> Any:
+        return self._story.picture(direction=direction)
 
 
 def scrub(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import anywidget
 import traitlets
 
 from daga_nb.debug.comparison import Comparison
@@ -16,21 +15,19 @@ from daga_nb.page.marks import STATES
 from daga_nb.page.modules import GRAPH_MODULES, PLAYER_MODULES
 from daga_nb.page.record import record_of
 from daga_nb.render.text import elide, seconds
-from daga_nb.widgets.canvas import check_view
+from daga_nb.widgets.pictured import PicturedWidget, check_view
 
 __all__ = ["FlowTwin", "compare"]
 
 _NUMBER = {state: number for number, state in enumerate(STATES)}
 
 
-class FlowTwin(anywidget.AnyWidget):
+class FlowTwin(PicturedWidget):
     """Two runs side by side on one slider. `compare` makes it."""
 
     _esm = module(*GRAPH_MODULES, *PLAYER_MODULES, "twin.js")
     _css = style("graph.css", "viewer.css", "player.css", "twin.css")
 
-    direction = traitlets.Enum(["LR", "TB"], default_value="LR").tag(sync=True)
-    height = traitlets.Int(None, allow_none=True).tag(sync=True)
     _records: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
     _found = traitlets.Dict().tag(sync=True)
 
@@ -54,6 +51,11 @@ class FlowTwin(anywidget.AnyWidget):
     def comparison(self) -> Comparison:
         """What is different, as a value."""
         return self._comparison
+
+    def _picture(self, direction: Literal["LR", "TB"]) -> Any:
+        from daga_nb.render.moments import picture_of_twin
+
+        return picture_of_twin(self._comparison, direction)
 
 
 def _to_json(found: Comparison) -> dict[str, Any]:

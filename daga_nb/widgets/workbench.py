@@ -170,6 +170,11 @@ class Workbench(GraphWidget):
         self._working[task] = paced
         self._feed.touch()
 
+    async def rest(self) -> None:
+        """Wait until what the buttons have started has ended, or has stopped, so that a cell can go on."""
+        while self._working:
+            await asyncio.wait([*self._working])
+
     def _print(self, text: str) -> None:
         self._log.write(text)
         self._home.call(self._feed.touch)
