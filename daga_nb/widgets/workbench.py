@@ -228,7 +228,6 @@ class Workbench(GraphWidget):
             "held": self._idle and run.state in UNDERWAY,
             "on_failure": run.on_failure,
             "seen": [[run.plan.ids[name] for name in self.seen_failing], len(run.plan)],
-            "way": self._head(run)["way"],
         }
         if self._redefined:
             facts["redefined"] = [
