@@ -81,8 +81,8 @@ def test_two_runs_stand_side_by_side_on_one_slider(notebook):
     assert notebook.ask("len(calls) == made")
     for width in (600, 1400):
         page.set_viewport_size({"width": width, "height": 1100})
-        wide = "(box => box.scrollWidth <= box.clientWidth)(document.querySelector('.dnb-twin'))"
-        notebook.wait(wide)
+        notebook.wait(f"innerWidth === {width}")
+        notebook.wait("(box => box.scrollWidth <= box.clientWidth)(document.querySelector('.dnb-twin'))")
 
 
 def test_two_runs_without_a_difference_say_so(notebook):
