@@ -20,7 +20,7 @@ Line = list[Any]
 """A line of a log: ``[kind, time, state, place, words, more, seq]``.
 
 `kind` is ``"node"``, ``"run"``, ``"print"``, ``"error"`` or ``"note"``; `state` is the number of a node's or
-a run's state, or -1; `seq` is after how many events the line stands.
+a run's state, or -1; `seq` is after how many events the whole line was true.
 """
 
 TOGETHER = frozenset({NodeState.RUNNING, NodeState.ROLLING_BACK, NodeState.ABANDONED})
@@ -96,6 +96,7 @@ def lines_of(story: Story) -> list[Line]:
         if together == (event.state, batch):
             names.append(name)
             found[-1][4] = joined(names, NodeState(event.state))
+            found[-1][6] = event.seq
         else:
             together, names = (event.state, batch), [name]
             found.append(line)

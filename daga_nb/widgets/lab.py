@@ -222,6 +222,7 @@ class FlowLab(LabDecisions):
         facts = {**super()._facts(), "can": sorted(self.possible)}
         if self._idle and run.undecided:
             facts["failed"] = [run.plan.ids[name] for name in run.undecided]
+            facts["undoing"] = run.state is not RunState.RUNNING
         if self._scenarios is not None:
             facts["scenarios"] = [whole(path.name) for path in self._scenarios[:MOST_SCENARIOS]]
         return facts

@@ -141,7 +141,7 @@ class Log:
             state, name = NodeState(event.state), elide(event.node, 60)
             if self._open is not None and self._open[0] == (state, line[3]):
                 self._open[1].append(name)
-                self._fresh[-1][4] = joined(self._open[1], state)
+                self._fresh[-1][4], self._fresh[-1][6] = joined(self._open[1], state), event.seq
             else:
                 self._append(line)
                 self._open = ((state, line[3]), [name])

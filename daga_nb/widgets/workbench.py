@@ -254,7 +254,6 @@ class Workbench(GraphWidget):
             "held": self._idle and run.state in UNDERWAY,
             "on_failure": run.on_failure,
             "seen": [[run.plan.ids[name] for name in self.seen_failing], len(run.plan)],
-            "back": run.state in (RunState.ROLLING_BACK, RunState.ROLLBACK_INCOMPLETE),
         }
         if self._redefined:
             facts["redefined"] = [
