@@ -129,7 +129,12 @@ def test_a_saved_notebook_shows_the_last_colours_without_its_kernel(notebook):
     notebook.wait_for_states(DONE, *[PENDING] * 5)
     page = notebook.page
     page.wait_for_selector(".dnb-next:has-text('as saved')")
-    assert page.locator(".dnb-lab [data-command][aria-disabled=false]").count() == 0
+    assert (
+        page.locator(
+            ".dnb-tools [data-command][aria-disabled=false], [data-command=rerun][aria-disabled=false]"
+        ).count()
+        == 0
+    )
     page.wait_for_selector(".dnb-words:has-text('quote succeeded')")
     notebook.node(0).click()
     page.wait_for_selector(".dnb-inspector h4:has-text('quote')")
@@ -191,7 +196,12 @@ def test_a_kernel_that_is_restarted_leaves_no_error_behind(notebook):
     notebook.restart_kernel()
     notebook.page.wait_for_selector(".dnb-lab[data-line=lost]")
     notebook.page.wait_for_selector(".dnb-next:has-text('disconnected')")
-    assert notebook.page.locator(".dnb-lab [data-command][aria-disabled=false]").count() == 0
+    assert (
+        notebook.page.locator(
+            ".dnb-tools [data-command][aria-disabled=false], [data-command=rerun][aria-disabled=false]"
+        ).count()
+        == 0
+    )
     notebook.node(2).click()
     notebook.page.keyboard.press("n")
     notebook.page.keyboard.press("f")

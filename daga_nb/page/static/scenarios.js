@@ -30,7 +30,7 @@ class Scenarios {
     );
     this.opener = button({ label: "Scenarios", icon: "scenario", title: "Scenarios: save, or replay (C)", class: "dnb-small" }, () => this.turn());
     this.opener.setAttribute("aria-expanded", "false");
-    this.element = html("span", { class: "dnb-keys-place" }, this.opener, this.panel);
+    this.element = html("span", { class: "dnb-scenarios-place" }, this.opener, this.panel);
     this.show([]);
   }
 
