@@ -9,6 +9,7 @@ from debug_model import Debugged
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from story_runs import Watcher
 
 from daga_nb import DagaAction, DagaFlow, DagaFlowError, Fault
 from daga_nb.core.machine import fold
@@ -34,6 +35,7 @@ class Debugger(RuleBasedStateMachine):
         stop=st.booleans(),
         textbook=st.booleans(),
         pause=st.booleans(),
+        notes=st.booleans(),
         fails=st.sets(st.sampled_from(NAMES), max_size=3),
         undo_fails=st.sets(st.sampled_from(NAMES), max_size=3),
         breaks=st.sets(st.tuples(st.sampled_from(NAMES), PHASES), max_size=3),
@@ -44,6 +46,7 @@ class Debugger(RuleBasedStateMachine):
         stop: bool,
         textbook: bool,
         pause: bool,
+        notes: bool,
         fails: set[str],
         undo_fails: set[str],
         breaks: set[tuple[str, Any]],
@@ -61,6 +64,9 @@ class Debugger(RuleBasedStateMachine):
         self.model.fails, self.model.undo_fails = set(fails), set(undo_fails)
         self.run = self.flow.start(on_failure="pause" if pause else "rollback")
         self.old: list[Any] = []
+        self.watchers = [Watcher(self.run)]
+        if notes:
+            self.run.take_notes()
         for name, phase in sorted(breaks):
             self.set_breakpoint(name=name, phase=phase)
 
@@ -200,6 +206,7 @@ class Debugger(RuleBasedStateMachine):
         self.old.append((self.run, tuple(self.run.events)))
         self.model = self.model.fork(batch)
         self.run = self.run.fork(batch, faults=[])
+        self.watchers.append(Watcher(self.run))
 
     # ------------------------------------------------------------------ what holds
 
@@ -235,6 +242,8 @@ class Debugger(RuleBasedStateMachine):
     def teardown(self) -> None:
         for run, events in getattr(self, "old", ()):
             assert tuple(run.events) == events, "a fork has touched the story of the first run"
+        for watcher in getattr(self, "watchers", ()):
+            watcher.check()
 
 
 Debugger.TestCase.settings = settings(

@@ -5,7 +5,7 @@ from helpers import Boom, flow_of, play, story, told, words
 
 from daga_nb import DagaAction, DagaFlow, DagaFlowError, Fault
 from daga_nb.core.states import RunState
-from daga_nb.errors import ForkError, RunBusy, StepError
+from daga_nb.errors import FaultError, ForkError, RunBusy, StepError
 
 CHAIN = [("a", "b"), ("b", "c"), ("c", "d")]
 
@@ -242,12 +242,13 @@ def test_one_alone_can_be_shown(done):
     assert "d" in repr(run.picture())
 
 
-def test_a_fault_in_a_rollback_that_the_fork_never_calls_is_left_behind(done):
-    run = flow_of(done, CHAIN).start(7, faults=[Fault.raising(Boom("stuck"), at="b", where="rollback")])
-    run.inject(Fault.raising(Boom("no"), at="c"))
+def test_a_failure_planted_in_a_rollback_that_is_not_the_forks_is_left_behind(done):
+    planted = [Fault.raising(Boom("b"), at="b", where="rollback"), Fault.raising(Boom("d"), at="d")]
+    run = flow_of(done, CHAIN).start(faults=planted, on_failure="pause")
     play(run.go())
-    fork = run.fork(3)
-    assert [(fault.at, fault.where) for fault in fork.faults] == [("c", "before")]
-    done.clear()
-    play(fork.go())
-    assert done == ["undo c"]
+    assert [fault.at for fault in run.fork(2).faults] == ["b", "d"]
+    assert [fault.at for fault in run.fork(3).faults] == ["d"]
+    run.release()
+    assert [fault.at for fault in run.fork(3, adopt=True).faults] == ["b", "d"]
+    with pytest.raises(FaultError, match="could never fire"):
+        run.fork(3, faults=planted)

@@ -55,10 +55,14 @@ def fork(
         raise ForkError("the input goes to batch 1, which this fork does not run: change results={...}")
     if adopt:
         _check_adoption(run, before)
+    if faults is None:  # what another run is to undo cannot fail here
+        faults = [
+            one for one in run.faults if adopt or one.where != "rollback" or plan.ids[one.at] not in inherited
+        ]
     forked = FlowRun(
         run.flow,
         run.input if input is _SAME else input,
-        _that_can_fire(run, inherited, adopt) if faults is None else faults,
+        faults,
         on_failure=run.on_failure if on_failure is None else on_failure,
         calls=run.calls,
         inherited=Inherited(inherited, f"{'adopted' if adopt else 'inherited'} from run {run.id}", adopt),
@@ -67,12 +71,6 @@ def fork(
     for name, function in (replace or {}).items():
         forked.replace(name, function)
     return forked
-
-
-def _that_can_fire(run: FlowRun, inherited: Mapping[int, Any], adopt: bool) -> list[Fault]:
-    """Give the faults of `run` without those in rollbacks that the fork never calls."""
-    names = set() if adopt else {run.plan.names[node] for node in inherited}
-    return [fault for fault in run.faults if fault.where != "rollback" or fault.at not in names]
 
 
 def _check_adoption(run: FlowRun, nodes: Iterable[int]) -> None:

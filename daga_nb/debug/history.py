@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from daga_nb.core.events import Event
 from daga_nb.core.states import NodeState
-from daga_nb.debug.preview import preview, traceback_of
+from daga_nb.debug.preview import LONGEST_TEXT, preview, traceback_of
 from daga_nb.debug.story import Note, Story
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ __all__ = ["History", "note_of", "story_of"]
 
 MOST_LINES = 10_000
 _N = NodeState
+_ENDS_BACK = frozenset({_N.ROLLED_BACK, _N.ROLLBACK_FAILED})
+_ENDS = frozenset({_N.SUCCEEDED, _N.FAILED, _N.UNKNOWN}) | _ENDS_BACK
 
 
 def note_of(run: RunLook, event: Event) -> Note:
@@ -34,9 +36,7 @@ def note_of(run: RunLook, event: Event) -> Note:
         return Note()
     if state is _N.RUNNING:
         return Note(preview(run.inputs_of(name)))
-    back = state is _N.ROLLED_BACK or state is _N.ROLLBACK_FAILED
-    called = back or state is _N.SUCCEEDED or state is _N.FAILED or state is _N.UNKNOWN
-    took = run.duration(name, rollback=back) if called else None
+    took = run.duration(name, rollback=state in _ENDS_BACK) if state in _ENDS else None
     return Note(_outcome(run, name, state), took)
 
 
@@ -70,7 +70,11 @@ class History:
         run.subscribe(self._hear)
 
     def _hear(self, event: Event) -> None:
-        self.notes.append(note_of(self._run, event))
+        note = Note()
+        try:
+            note = note_of(self._run, event)
+        finally:  # each event has its note, also when a person's interrupt strikes here
+            self.notes.append(note)
 
     def wrote(self, line: str) -> None:
         """Keep a line that was printed now."""
@@ -80,13 +84,21 @@ class History:
 
 
 def _late(run: RunLook, first: int) -> list[Note]:
-    """Give notes on events that nobody took notes of: the last of each kind can still be seen."""
-    seen: set[tuple[str | None, Any]] = set()
+    """Give notes on events that nobody took notes of.
+
+    How the last call of each action, and of its rollback, ended can still be seen; of the calls before it
+    there is what the events say.
+    """
+    seen: set[tuple[str | None, bool]] = set()
     notes: list[Note] = []
     for event in reversed(run.events[first:]):
-        key = event.node, event.state
-        notes.append(Note(event.reason) if key in seen and event.node is not None else note_of(run, event))
-        seen.add(key)
+        key = event.node, event.state in _ENDS_BACK
+        if event.state in _ENDS and key in seen:
+            notes.append(Note(event.reason[:LONGEST_TEXT]))
+        else:
+            notes.append(note_of(run, event))
+        if event.state in _ENDS:
+            seen.add(key)
     return notes[::-1]
 
 

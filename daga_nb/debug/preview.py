@@ -10,10 +10,12 @@ from typing import Any
 
 from daga_nb.errors import ActionInterrupted, describe
 
-__all__ = ["LONGEST_TEXT", "preview", "traceback_of"]
+__all__ = ["LONGEST_TEXT", "preview", "traceback_of", "whole"]
 
 LONGEST_TEXT = 4000
 """Characters of the longest text that is kept: a traceback, a source."""
+
+_MOST_NOTES = 20
 
 _OURS = str(Path(__file__).parent.parent)
 
@@ -52,9 +54,11 @@ def preview(value: Any, limit: int = 400) -> str:
     """
     try:
         text = _short.repr(value)
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise  # a person's
+    except BaseException as error:  # it is only words that are made here: even a SystemExit is about them
         text = f"<{type(value).__name__}, which cannot be shown: {type(error).__name__}>"
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    return whole(text if len(text) <= limit else text[: limit - 1] + "…")
 
 
 def traceback_of(error: BaseException) -> str:
@@ -63,19 +67,43 @@ def traceback_of(error: BaseException) -> str:
     >>> traceback_of(TimeoutError("no answer"))
     'TimeoutError: no answer'
     """
+    try:
+        return whole(_told(error))
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # it minds being looked at
+        return whole(describe(error, 1000))
+
+
+def _told(error: BaseException) -> str:
     if isinstance(error, ActionInterrupted) and error.__cause__ is not None:
         error = error.__cause__
-    lines = [describe(error, 1000)]
+    head = describe(error, 1000)
+    lines = []
     for frame in traceback.extract_tb(error.__traceback__, limit=-30):
         if not frame.filename.startswith(_OURS):
             lines.append(f"  {frame.name}, line {frame.lineno}")
             if frame.line:
                 lines.append(f"    {frame.line[:200]}")
-    lines += [str(note)[:300] for note in getattr(error, "__notes__", ()) if not _is_place(str(note))]
+    notes = getattr(error, "__notes__", ())
+    for note in notes[:_MOST_NOTES] if isinstance(notes, list | tuple) else ():
+        if isinstance(note, str) and not note.startswith(("in action ", "in the rollback of action ")):
+            lines.append(note[:300])
     if error.__cause__ is not None:
         lines.append(f"caused by {describe(error.__cause__, 300)}")
-    return "\n".join(lines)[-LONGEST_TEXT:]
+    # Where it was raised stands last.
+    rest = "\n".join(lines)[-(LONGEST_TEXT - len(head) - 1) :]
+    return f"{head}\n{rest}" if rest else head
 
 
-def _is_place(note: str) -> bool:
-    return note.startswith(("in action ", "in the rollback of action "))
+def whole(text: str) -> str:
+    r"""Give a text without halves of characters (lone surrogates): no message to a page can hold them.
+
+    >>> whole("half \ud83d of a pair")
+    'half � of a pair'
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "".join("\ufffd" if "\ud800" <= one <= "\udfff" else one for one in text)
+    return text

@@ -170,6 +170,8 @@ class Story:
         ------
         OSError
             If it cannot be written; then a file that was there before is as it was.
+        StoryError
+            If the file would be larger than what `load` reads.
         """
         from daga_nb.debug.story_file import write
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import secrets
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,7 +13,8 @@ from daga_nb.core.events import Event
 from daga_nb.core.machine import fold
 from daga_nb.core.moves import Policy, Undo
 from daga_nb.core.plan import Plan
-from daga_nb.debug.preview import LONGEST_TEXT
+from daga_nb.core.states import NodeState, RunState
+from daga_nb.debug.preview import LONGEST_TEXT, preview
 from daga_nb.debug.story import Note, Story
 from daga_nb.errors import IllegalTransition, StoryError
 
@@ -29,7 +30,9 @@ _FIELDS = {
     "format", "version", "flow", "run", "input", "names", "predecessors", "undo", "policy", "started_at",
     "events", "lines",
 }  # fmt: skip
-_LONGEST_NAME = 100_000
+_LONGEST_MESSAGE = 600
+_LONGEST_TIME = 3.2e9  # a century, in seconds
+_STATES = frozenset({*NodeState, *RunState})
 _UNDO = {undo.value: undo for undo in Undo}
 
 
@@ -73,12 +76,14 @@ def from_json(data: Any) -> Story:
     """
     if not isinstance(data, dict) or data.get("format") != _FORMAT:
         raise StoryError(f'it does not say that it is one: there is no "format": "{_FORMAT}"')
-    if data.get("version") != _VERSION:
-        raise StoryError(f"it is of version {data.get('version')!r}; this daga_nb reads version {_VERSION}")
+    version = data.get("version")
+    if type(version) is not int or version != _VERSION:
+        raise StoryError(f"it is of version {preview(version, 60)}; this daga_nb reads version {_VERSION}")
     if set(data) != _FIELDS:
         raise StoryError(f"the fields {_some(set(data) ^ _FIELDS)} are missing, or not known")
     for field in ("flow", "run", "input"):
-        _check(isinstance(data[field], str) and len(data[field]) <= _LONGEST_NAME, field)
+        _check(isinstance(data[field], str), field)
+    _check(len(data["input"]) <= LONGEST_TEXT, "input")
     started = data["started_at"]
     _check(started is None or _is_number(started), "started_at")
     plan = _plan(data["names"], data["predecessors"])
@@ -101,21 +106,34 @@ def from_json(data: Any) -> Story:
     try:
         fold(plan, story.undo, events, story.policy)
     except IllegalTransition as error:
-        raise StoryError(f"no run could have gone like this: {error}") from error
+        raise StoryError(f"no run could have gone like this: {str(error)[:_LONGEST_MESSAGE]}") from error
     return story
 
 
 def write(story: Story, path: Path) -> Path:
-    """Write `story` to a file, whole or not at all."""
+    """Write `story` to a file, whole or not at all.
+
+    Raises
+    ------
+    StoryError
+        If the file would be larger than what is read.
+    """
     text = json.dumps(to_json(story), allow_nan=False, separators=(",", ":"))
+    if len(text) > LARGEST:
+        raise StoryError(
+            f"{story!r} would be a file of {len(text) // 2**20} MB, larger than the {LARGEST // 2**20} MB "
+            "that are read again"
+        )
     return write_whole(text, path)
 
 
 def write_whole(text: str, path: Path) -> Path:
     """Write `text` to a file, so that nobody ever finds half of it there."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    # With the name of the file in it, it could be too long.
+    beside = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
-        beside.write_text(text, encoding="utf-8")
+        with beside.open("x", encoding="utf-8") as file:
+            file.write(text)
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
@@ -141,7 +159,7 @@ def read(path: Path) -> Story:
     try:
         return from_json(data)
     except StoryError as error:
-        raise StoryError(f"{path} is no story of a run: {error}") from error
+        raise StoryError(f"{path} is no story of a run: {str(error)[:_LONGEST_MESSAGE]}") from error
 
 
 def _check(right: object, place: str) -> None:
@@ -158,9 +176,13 @@ def _is_number(value: Any) -> bool:
     return type(value) in (int, float) and abs(value) <= sys.float_info.max
 
 
+def _is_time(value: Any) -> bool:
+    return _is_number(value) and 0 <= value <= _LONGEST_TIME
+
+
 def _plan(names: Any, predecessors: Any) -> Plan:
     _check(isinstance(names, list) and 0 < len(names) <= MOST_NODES, "names")
-    _check(all(isinstance(name, str) and len(name) <= _LONGEST_NAME for name in names), "names")
+    _check(all(isinstance(name, str) for name in names), "names")
     _check(len(set(names)) == len(names), "names")
     _check(isinstance(predecessors, list) and len(predecessors) == len(names), "predecessors")
     batch_of: list[int] = []
@@ -206,9 +228,10 @@ def _events(rows: Any, plan: Plan) -> tuple[tuple[Event, ...], tuple[Note, ...]]
         _check(isinstance(row, list) and len(row) == 7, place)
         at, node, state, attempt, reason, text, took = row
         _check(node is None or (type(node) is int and 0 <= node < len(plan)), place)
-        _check(isinstance(reason, str) and isinstance(text, str), place)
-        _check(max(len(reason), len(text)) <= 2 * LONGEST_TEXT, place)
-        _check(took is None or (_is_number(took) and took >= 0), place)
+        _check(isinstance(reason, str) and isinstance(text, str) and len(text) <= LONGEST_TEXT, place)
+        _check(_is_time(at) and (took is None or _is_time(took)), place)
+        if not isinstance(state, str) or state not in _STATES:
+            raise StoryError(f"{place}: there is no state {preview(state, 60)}")
         name = None if node is None else plan.names[node]
         fields = (seq, at, name, state, attempt, reason)
         events.append(Event.from_json(dict(zip(Event._fields, fields, strict=True))))

@@ -177,11 +177,21 @@ def head_of(
     ways = {RunState.RUNNING: 1, RunState.ROLLING_BACK: -1}
     return {
         "state": _RUN_NUMBER[state],
-        "next": _at_work(plan, states, busy, turning) if busy else str(step),
+        "next": _at_work(plan, states, busy, turning) if busy else str(_short(step)),
         "counts": [[_NUMBER[one], count] for one, count in counts.items() if count],
         "front": plan.batch_of[busy[0]] + 1 if busy else step.batch or 0,
         "way": ways.get(state, 0),
     }
+
+
+def _short(step: NextStep) -> NextStep:
+    return step._replace(
+        actions=_elided(step.actions), left=_elided(step.left), undecided=_elided(step.undecided)
+    )
+
+
+def _elided(names: tuple[str, ...]) -> tuple[str, ...]:
+    return (*map(elide, names[:6]), *names[6:])  # no more of them are shown
 
 
 def _at_work(plan: Plan, states: Sequence[NodeState], busy: list[int], turning: bool) -> str:

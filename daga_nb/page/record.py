@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from daga_nb.debug.preview import whole
 from daga_nb.page.marks import face, head_of
-from daga_nb.page.tape import Tape, history_of
+from daga_nb.page.tape import Tape, event_row, history_of
 from daga_nb.page.words import lines_of
 from daga_nb.render.dot import layout
+from daga_nb.render.text import elide
 
 if TYPE_CHECKING:
-    from daga_nb.debug.story import Story
+    from daga_nb.core.events import Event
+    from daga_nb.debug.story import Note, Story
 
 __all__ = ["record_of"]
 
@@ -37,7 +41,7 @@ def record_of(story: Story) -> dict[str, Any]:
         "events": tape.rows,
         "log": lines_of(story)[-MOST_LINES:],
         "details": [_details(story, tape, node) for node in range(len(plan))],
-        "lab": {"run": story.run, "input": story.input[:60]},
+        "lab": {"run": elide(story.run, 60), "input": whole(story.input[:60])},
         "when": _when(story),
     }
 
@@ -49,8 +53,10 @@ def _mark(tape: Tape, node: int) -> list[Any]:
 
 
 def _details(story: Story, tape: Tape, node: int) -> dict[str, Any]:
-    told = [(story.events[place], story.notes[place]) for place in tape.of(node)]
-    events = [[f"{event.at:.3f} s", event.state.word, event.reason[:300], event.seq] for event, _ in told]
+    def told(node: int) -> Iterator[tuple[Event, Note]]:
+        return ((story.events[place], story.notes[place]) for place in tape.of(node))
+
+    events = [event_row(event) for event, _ in told(node)]
     return {"node": node, "history": history_of(story.plan, story.undo, node, told), "events": events[-40:]}
 
 

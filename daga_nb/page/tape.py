@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from daga_nb.core.events import Event
 from daga_nb.core.moves import Undo
 from daga_nb.core.plan import Plan
 from daga_nb.core.states import NodeState
+from daga_nb.debug.preview import LONGEST_TEXT, whole
 from daga_nb.page.marks import RUN_STATES, STATES
 from daga_nb.render.text import elide, seconds
 
 if TYPE_CHECKING:
     from daga_nb.debug.story import Note
 
-__all__ = ["NO_ROLLBACK", "Tape", "history_of"]
+    Told = Callable[[int], Iterable[tuple[Event, Note]]]
+
+__all__ = ["NO_ROLLBACK", "Tape", "event_row", "history_of", "merged_of"]
 
 NO_ROLLBACK = {
     Undo.NOTHING: "no effect: nothing to undo",
@@ -25,6 +29,7 @@ NO_ROLLBACK = {
 """Why nothing is called to undo an action."""
 
 LONGEST_HISTORY = 200
+_NAMED = 8
 _N = NodeState
 _NUMBER = {state: number for number, state in enumerate(STATES)}
 _RUN_NUMBER = {state: number for number, state in enumerate(RUN_STATES)}
@@ -64,8 +69,9 @@ class Tape:
             elif event.state is _N.RUNNING or event.state is _N.SUCCEEDED:
                 self._failed.discard(event.node)
             state = _NUMBER[event.state]  # type: ignore[index]
-            time = seconds(note.took)
             node = self._ids[event.node]
+            kept = event.state is _N.KEPT and self._of[node]  # it was not called again
+            time = self.rows[self._of[node][-1]][2] if kept else seconds(note.took)
             self._of[node].append(len(self.rows))
             row = [node, state, time, int(event.node in self._failed), at]
         self.rows.append(row)
@@ -76,9 +82,7 @@ class Tape:
         return self._of[node]
 
 
-def history_of(
-    plan: Plan, undo: Sequence[Undo], node: int, told: Iterable[tuple[Event, Note]]
-) -> list[list[Any]]:
+def history_of(plan: Plan, undo: Sequence[Undo], node: int, told: Told) -> list[list[Any]]:
     """Give what an inspector shows of an action in the course of its story.
 
     Each part says after which event, and what is other than before; None for what is there no more.
@@ -90,16 +94,18 @@ def history_of(
     node
         The action.
     told
-        Its events with their notes.
+        Gives the events of any action, with their notes.
     """
-    start: dict[str, Any] = {}
-    before = [elide(plan.names[one]) for one in plan.predecessors[node]]
-    if before:
-        start["waits for"] = ", ".join(before[:8]) + (" …" if len(before) > 8 else "")
+    before = dict.fromkeys(plan.predecessors[node])
+    waits = "waits for"
+    start = {waits: _named(plan, before)} if before else {}
     if undo[node] in NO_ROLLBACK:
         start["rollback"] = NO_ROLLBACK[undo[node]]
     found: list[list[Any]] = [[0, start]]
-    found += [[event.seq, _change(event, note, start)] for event, note in told]
+    for seq, one in sorted(_given(before, told)):  # all of them before its own first event
+        del before[one]
+        found.append([seq, {waits: _named(plan, before)}])
+    found += [[event.seq, _change(event, note, _named(plan, before))] for event, note in told(node)]
     if len(found) > LONGEST_HISTORY:
         merged: dict[str, Any] = {}
         for _, change in found[: -LONGEST_HISTORY + 1]:
@@ -108,21 +114,53 @@ def history_of(
     return found
 
 
-def _change(event: Event, note: Note, start: dict[str, Any]) -> dict[str, Any]:
+def merged_of(history: Iterable[Sequence[Any]]) -> dict[str, str]:
+    """Give what is shown at the end of a history.
+
+    >>> merged_of([[0, {"waits for": "a"}], [4, {"waits for": None, "inputs": "[7]"}]])
+    {'inputs': '[7]'}
+    """
+    known: dict[str, Any] = {}
+    for _, change in history:
+        known |= change
+    return {label: text for label, text in known.items() if text}
+
+
+def event_row(event: Event) -> list[Any]:
+    """Give an event as an inspector lists it: when, what, why, and its number."""
+    return [f"{event.at:.3f} s", event.state.word, whole(event.reason[:300]), event.seq]
+
+
+def _given(nodes: Iterable[int], told: Told) -> Iterator[tuple[int, int]]:
+    """Give after which event the result of each of these was there, if ever."""
+    for node in nodes:
+        for event, _ in told(node):
+            if event.state is _N.SUCCEEDED:
+                yield event.seq, node
+                break
+
+
+def _named(plan: Plan, nodes: Iterable[int]) -> str | None:
+    names = [elide(plan.names[one]) for one in islice(nodes, _NAMED + 1)]
+    return ", ".join(names[:_NAMED]) + (" …" if len(names) > _NAMED else "") or None
+
+
+def _change(event: Event, note: Note, waits: str | None) -> dict[str, Any]:
     state, text, took = event.state, note.text or None, seconds(note.took) or None
+    reason = whole(event.reason[:LONGEST_TEXT]) or None
     if state is _N.RUNNING:
         ended = dict.fromkeys(("waits for", "result", "took", "failed"))
         return {**ended, "attempt": str(event.attempt), "inputs": text}
     if state is _N.SUCCEEDED:
         return {"waits for": None, "result": text, "took": took, "failed": None}
     if state is _N.FAILED or state is _N.UNKNOWN:
-        return {"took": took, "failed": text or event.reason or None}
+        return {"took": took, "failed": text or reason}
     if state is _N.ROLLING_BACK:
         return dict.fromkeys(("rollback failed", "rollback took"))
     if state is _N.ROLLED_BACK:
         return {"rolled back in": took, "rollback result": text}
     if state is _N.ROLLBACK_FAILED:
-        return {"rollback took": took, "rollback failed": text or event.reason or None}
+        return {"rollback took": took, "rollback failed": text or reason}
     if state is _N.ABANDONED:
-        return {"waits for": None, "waited for": start.get("waits for")}
+        return {"waits for": None, "waited for": waits}
     return {}

@@ -7,23 +7,27 @@ from typing import TYPE_CHECKING, Any
 from daga_nb.core.events import Event
 from daga_nb.core.plan import Plan
 from daga_nb.core.states import NodeState
+from daga_nb.debug.preview import whole
 from daga_nb.page.marks import RUN_STATES, STATES
 from daga_nb.render.text import elide
 
 if TYPE_CHECKING:
     from daga_nb.debug.story import Note, Story
 
-__all__ = ["TOGETHER", "Line", "joined", "line_of", "lines_of"]
+__all__ = ["LONGEST_PART", "TOGETHER", "Line", "joined", "line_of", "lines_of"]
 
 Line = list[Any]
 """A line of a log: ``[kind, time, state, place, words, more, seq]``.
 
 `kind` is ``"node"``, ``"run"``, ``"print"``, ``"error"`` or ``"note"``; `state` is the number of a node's or
-a run's state, or -1; `seq` is after how many events the line stands.
+a run's state, or -1; `seq` is after how many events the whole line was true.
 """
 
 TOGETHER = frozenset({NodeState.RUNNING, NodeState.ROLLING_BACK, NodeState.ABANDONED})
 """The states that a batch enters at once: one line tells of all its actions."""
+
+LONGEST_PART = 600
+"""Characters of the longest words of a line."""
 
 NAMED = 6
 _OUTCOME = 120
@@ -43,7 +47,7 @@ def line_of(plan: Plan, event: Event, note: Note) -> Line:
     time = f"{event.at:.3f} s"
     if event.node is None:
         number = _RUN_NUMBER[event.state]  # type: ignore[index]
-        return ["run", time, number, "", f"run {event.state.word}", event.reason, event.seq]
+        return ["run", time, number, "", f"run {event.state.word}", _short(event.reason), event.seq]
     state = NodeState(event.state)
     more = event.reason
     if not more and note.text and state in (NodeState.SUCCEEDED, NodeState.ROLLED_BACK):
@@ -52,7 +56,11 @@ def line_of(plan: Plan, event: Event, note: Note) -> Line:
     words = f"{elide(event.node, 60)} {state.word}"
     if state in TOGETHER:
         more = ""
-    return ["node", time, _NUMBER[state], f"batch {batch}", words, more, event.seq]
+    return ["node", time, _NUMBER[state], f"batch {batch}", words, _short(more), event.seq]
+
+
+def _short(text: str) -> str:
+    return whole(text if len(text) <= LONGEST_PART else text[: LONGEST_PART - 1] + "…")
 
 
 def joined(names: list[str], state: NodeState) -> str:
@@ -76,7 +84,7 @@ def lines_of(story: Story) -> list[Line]:
     waiting = next(printed, None)
     for event, note in zip(story.events, story.notes, strict=True):
         while waiting is not None and waiting[0] < event.seq:
-            found.append(["print", "", -1, "", waiting[1], "", waiting[0]])
+            found.append(["print", "", -1, "", whole(waiting[1]), "", waiting[0]])
             waiting, together = next(printed, None), None
         line = line_of(story.plan, event, note)
         if event.node is None or event.state not in TOGETHER:
@@ -88,10 +96,11 @@ def lines_of(story: Story) -> list[Line]:
         if together == (event.state, batch):
             names.append(name)
             found[-1][4] = joined(names, NodeState(event.state))
+            found[-1][6] = event.seq
         else:
             together, names = (event.state, batch), [name]
             found.append(line)
     while waiting is not None:
-        found.append(["print", "", -1, "", waiting[1], "", waiting[0]])
+        found.append(["print", "", -1, "", whole(waiting[1]), "", waiting[0]])
         waiting = next(printed, None)
     return found

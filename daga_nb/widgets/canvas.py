@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import traitlets
 
+from daga_nb.debug.preview import whole
 from daga_nb.engine.run import FlowRun
 from daga_nb.errors import FlowDefinitionError, describe
 from daga_nb.page.bundle import module, style
@@ -109,7 +110,7 @@ class GraphWidget(PicturedWidget):
             self._home.call(self._feed.rest)
 
     def _complain(self, error: BaseException) -> None:
-        self._tell({"t": "error", "text": describe(error)})
+        self._tell({"t": "error", "text": whole(describe(error))})
 
     def _receive(self, _: Any, content: Any, buffers: Any) -> None:
         # May run on any thread, beside another event loop: hand it over, and do nothing else.

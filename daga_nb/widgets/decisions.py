@@ -8,6 +8,7 @@ from daga_nb.debug.breakpoints import Condition, Phase
 from daga_nb.engine.admission import OnFailure, check_on_failure
 from daga_nb.engine.faults import Fault, Where
 from daga_nb.errors import StepError, describe
+from daga_nb.widgets.log import as_python
 from daga_nb.widgets.workbench import Workbench
 
 __all__ = ["LabDecisions"]
@@ -58,7 +59,7 @@ class LabDecisions(Workbench):
     def skip(self, name: str, value: Any = None) -> None:
         """Go on as if a failed action had given `value`. It is rolled back as a failed one is."""
         self._run.skip(name, value)
-        self._log.say(f"{{lab}}.run.skip({name!r}, {value!r})")
+        self._log.say(f"{{lab}}.run.skip({name!r}, {as_python(value)})")
         self._feed.touch()
 
     def plant(self, name: str, where: Where = "before", error: Exception | None = None) -> None:

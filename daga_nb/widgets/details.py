@@ -6,21 +6,20 @@ import functools
 import inspect
 import textwrap
 import tokenize
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from daga_nb.core.events import Event
 from daga_nb.core.states import NodeState
-from daga_nb.debug.preview import LONGEST_TEXT, preview, traceback_of
+from daga_nb.debug.preview import LONGEST_TEXT, preview
 from daga_nb.engine.calls import ActionCall, display_name
-from daga_nb.page.marks import PLACES
-from daga_nb.page.tape import NO_ROLLBACK, history_of
-from daga_nb.render.text import elide, seconds
+from daga_nb.page.marks import FACTS, PLACES
+from daga_nb.page.tape import event_row, history_of, merged_of
+from daga_nb.render.text import elide
 
 if TYPE_CHECKING:
-    from daga_nb.debug.story import Note
     from daga_nb.engine.run import FlowRun
     from daga_nb.flow import DagaFlow
+    from daga_nb.page.tape import Told
 
 __all__ = ["Sources", "Watch", "details"]
 
@@ -76,45 +75,21 @@ def _signature(function: Any) -> str:
         return name
 
 
-def details(run: FlowRun, node: int, sources: Sources, told: Iterable[tuple[Event, Note]]) -> dict[str, Any]:
+def details(run: FlowRun, node: int, sources: Sources, told: Told) -> dict[str, Any]:
     """Give what the inspector shows of an action: what it got, what it gave, how it failed, what it is.
 
-    `told` are its events, with their notes.
+    `told` gives the events of any action, with their notes.
     """
     name = run.plan.names[node]
-    told = list(told)
-    events = [event for event, _ in told]
-    begun = any(event.state is NodeState.RUNNING for event in events)
-    rows = [["attempt", str(events[-1].attempt)]] if begun else []
-    before = [run.plan.names[one] for one in run.plan.predecessors[node]]
-    waits = [one for one in before if one not in run.results]
-    if waits:
-        label = "waits for" if run.states[name] is NodeState.PENDING else "waited for"
-        rows.append([label, ", ".join(map(elide, waits[:8])) + (" …" if len(waits) > 8 else "")])
-    else:
-        rows.append(["inputs", preview(run.inputs_of(name))])
-    if name in run.results:
-        rows.append(["result", preview(run.results[name])])
-    undone = "rolled back in" if name not in run.rollback_errors else "rollback took"
-    for label, rollback in (("took", False), (undone, True)):
-        lasted = run.duration(name, rollback=rollback)
-        if lasted is not None:
-            rows.append([label, seconds(lasted)])
-    if name in run.rollback_results:
-        rows.append(["rollback result", preview(run.rollback_results[name])])
-    undo = run.undo
-    if undo[node] in NO_ROLLBACK:
-        rows.append(["rollback", NO_ROLLBACK[undo[node]]])
-    errors = []
-    if name in run.errors:
-        errors.append(["failed", traceback_of(run.errors[name])])
-    if name in run.rollback_errors:
-        errors.append(["rollback failed", traceback_of(run.rollback_errors[name].error)])
+    history = history_of(run.plan, run.undo, node, told)
+    known = merged_of(history)
+    if run.states[name] is NodeState.PENDING and "waits for" not in known:
+        known["inputs"] = preview(run.inputs_of(name))
     faults = {fault.where: fault for fault in run.faults if fault.at == name}
     return {
         "node": node,
-        "rows": rows,
-        "errors": errors,
+        "rows": [[label, known[label]] for label in FACTS if label in known],
+        "errors": [[label, known[label]] for label in ("failed", "rollback failed") if label in known],
         "faults": [
             {
                 "where": place,
@@ -125,10 +100,8 @@ def details(run: FlowRun, node: int, sources: Sources, told: Iterable[tuple[Even
         ],
         "stops": [one.phase for one in run.breakpoints if one.at == name],
         "sources": sources.of(run.calls[node]),
-        "history": history_of(run.plan, undo, node, told),
-        "events": [
-            [f"{event.at:.3f} s", event.state.word, event.reason[:300], event.seq] for event in events[-20:]
-        ],
+        "history": history,
+        "events": [event_row(event) for event, _ in told(node)][-20:],
     }
 
 
@@ -151,7 +124,7 @@ class Watch:
         self,
         flow: DagaFlow[Any, Any],
         send: Callable[[dict[str, Any]], None],
-        told: Callable[[int], Iterable[tuple[Event, Note]]],
+        told: Told,
     ) -> None:
         self._sources = Sources(flow)
         self._send = send
@@ -173,7 +146,7 @@ class Watch:
                 self._tell(run, node)
 
     def _tell(self, run: FlowRun, node: int) -> None:
-        self._send({"t": "look", **details(run, node, self._sources, self._told(node))})
+        self._send({"t": "look", **details(run, node, self._sources, self._told)})
 
 
 def _kind(error: Any) -> str:

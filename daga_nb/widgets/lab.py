@@ -9,16 +9,18 @@ from typing import Any, Literal
 
 from daga_nb.core.states import RunState
 from daga_nb.debug.breakpoints import Phase
+from daga_nb.debug.preview import whole
 from daga_nb.debug.scenario import Scenario, scenario_files
 from daga_nb.debug.stepper import BatchStep, OneAction
 from daga_nb.engine.admission import OnFailure
 from daga_nb.engine.faults import Fault
-from daga_nb.errors import FlowDefinitionError
+from daga_nb.errors import FlowDefinitionError, StepError
 from daga_nb.flow import DagaFlow
 from daga_nb.page.bundle import module, style
 from daga_nb.page.modules import GRAPH_MODULES, VIEWER_MODULES
 from daga_nb.widgets.commands import Command
 from daga_nb.widgets.decisions import LabDecisions
+from daga_nb.widgets.log import as_python
 from daga_nb.widgets.obey import obey
 from daga_nb.widgets.pace import delay_at
 
@@ -80,6 +82,8 @@ class FlowLab(LabDecisions):
             found |= {"step"} if self._quiz.guess or not self._asking else set()
         elif idle and run.next.direction is not None and not (failed and run.state is RunState.RUNNING):
             found |= {"run", "step", "action"}
+        elif self._to_turn:
+            found.add("run")
         if run.state in _UNDOABLE and not run.released and (idle or self._working):
             found.add("rollback")
         if idle:
@@ -104,15 +108,19 @@ class FlowLab(LabDecisions):
 
     def step(self) -> None:
         """Run one batch, forward or back."""
-        self._log.say("await {lab}.run.step()")
-        if self._asking and self._quiz is not None:
+        if self._asking:
             self._mark_prediction()
+        self._log.say("await {lab}.run.step()")
         stepper = BatchStep(self._run.plan)
         stepper.dwell = self._pacer.dwell
         self._work(lambda: self._run.drive(stepper, stops=False))
 
     def step_action(self, name: str | None = None) -> None:
         """Run one action, or one rollback: the named one, or the next in plan order."""
+        if self._asking:
+            raise StepError(
+                "in a quiz a rollback is stepped batch by batch: predict what is undone, then step"
+            )
         actions = self._run.next.actions
         chosen = name if name is not None else next(iter(actions), None)
         self._log.say(f"await {{lab}}.run.step_action({'' if chosen is None else repr(chosen)})")
@@ -139,8 +147,10 @@ class FlowLab(LabDecisions):
         self._check_idle()
         self._log.say("{lab}.reset()")
         old = self._run
-        run = self._flow.start(old.input, faults=old.faults, on_failure=old.on_failure)
-        self._begin(self._use_again(run), "is ready", old.breakpoints)
+        run = self._use_again(self._flow.start(old.input, on_failure=old.on_failure))
+        for fault in old.faults:
+            self._unless_refused(run.inject, fault)
+        self._begin(run, "is ready", old.breakpoints)
 
     def rerun(self, batch: int, **changes: Any) -> None:
         """Re-run from here: go on with a new run that begins with `batch`, and has what was done before it.
@@ -162,7 +172,7 @@ class FlowLab(LabDecisions):
         """
         self._check_idle()
         forked = self._run.fork(batch, **changes)
-        more = "".join(f", {name}={value!r}" for name, value in changes.items())
+        more = "".join(f", {name}={as_python(value)}" for name, value in changes.items())
         self._log.say(f"{{lab}}.rerun({batch}{more})")
         words = _words_of_fork(batch, self._count, bool(changes.get("adopt")))
         self._begin(forked, words, self._run.breakpoints)
@@ -212,8 +222,9 @@ class FlowLab(LabDecisions):
         facts = {**super()._facts(), "can": sorted(self.possible)}
         if self._idle and run.undecided:
             facts["failed"] = [run.plan.ids[name] for name in run.undecided]
+            facts["undoing"] = run.state is not RunState.RUNNING
         if self._scenarios is not None:
-            facts["scenarios"] = [path.name for path in self._scenarios[:MOST_SCENARIOS]]
+            facts["scenarios"] = [whole(path.name) for path in self._scenarios[:MOST_SCENARIOS]]
         return facts
 
     def _obey(self, command: Command) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import threading
 from collections import deque
@@ -11,16 +12,17 @@ from typing import TYPE_CHECKING
 from daga_nb.core.events import Event
 from daga_nb.core.plan import Plan
 from daga_nb.core.states import NodeState
-from daga_nb.page.words import TOGETHER, Line, joined, line_of
+from daga_nb.debug.preview import whole
+from daga_nb.page.words import LONGEST_PART, TOGETHER, Line, joined, line_of
 from daga_nb.render.text import elide
 
 if TYPE_CHECKING:
     from daga_nb.debug.story import Note
 
-__all__ = ["Log"]
+__all__ = ["Log", "as_python"]
 
 KEPT_LINES = 2000
-_LONGEST = 600
+_LONGEST_VALUE = 400
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
 """The colours and moves of a terminal: the log has its own."""
@@ -71,7 +73,8 @@ class Log:
         """Add a line."""
         with self._lock:
             self._open = None
-            self._append([kind, time, state, place, words[:_LONGEST], more[:_LONGEST], self._seq()])
+            line = [kind, time, state, place, whole(words[:LONGEST_PART]), whole(more[:LONGEST_PART])]
+            self._append([*line, self._seq()])
 
     def _append(self, line: Line) -> None:
         self.lines.append(line)
@@ -112,7 +115,7 @@ class Log:
             if rest:
                 # What a carriage return writes over is gone, as on a terminal.
                 start = rest.rfind("\r", 0, -1) + 1
-                kept = rest[start : start + 8 * _LONGEST]
+                kept = rest[start : start + 8 * LONGEST_PART]
                 self._begun[thread] = kept, (0 if start else lost) + len(rest) - start - len(kept)
             self._open = None
 
@@ -138,7 +141,7 @@ class Log:
             state, name = NodeState(event.state), elide(event.node, 60)
             if self._open is not None and self._open[0] == (state, line[3]):
                 self._open[1].append(name)
-                self._fresh[-1][4] = joined(self._open[1], state)
+                self._fresh[-1][4], self._fresh[-1][6] = joined(self._open[1], state), event.seq
             else:
                 self._append(line)
                 self._open = ((state, line[3]), [name])
@@ -151,6 +154,20 @@ class Log:
                 line[6] = 0
 
 
+def as_python(value: object) -> str:
+    """Give a value as Python writes it, for a line that does the same as a click; what cannot be: three dots.
+
+    >>> as_python({"id": 17}), as_python(object()), as_python(float("inf"))
+    ("{'id': 17}", '...', '...')
+    """
+    try:
+        text = repr(value)
+        names = [one.id for one in ast.walk(ast.parse(text, mode="eval")) if isinstance(one, ast.Name)]
+    except Exception:  # whatever ails its repr
+        return "..."
+    return text if len(text) <= _LONGEST_VALUE and not {"inf", "nan"} & {*names} else "..."
+
+
 def _cut(line: str, lost: int) -> str:
-    line = _ANSI.sub("", line.rstrip("\r").rsplit("\r", 1)[-1])
-    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}… ({len(line) + lost:,} characters)"
+    line = whole(_ANSI.sub("", line.rstrip("\r").rsplit("\r", 1)[-1]))
+    return line if len(line) <= LONGEST_PART else f"{line[:LONGEST_PART]}… ({len(line) + lost:,} characters)"

@@ -14,13 +14,15 @@ from daga_nb.core.events import Event
 from daga_nb.core.moves import Undo
 from daga_nb.core.states import NodeState, RunState
 from daga_nb.debug.breakpoints import Breakpoint
-from daga_nb.debug.preview import preview, traceback_of
+from daga_nb.debug.preview import preview, traceback_of, whole
 from daga_nb.debug.quiz import ForwardPacer, Quiz
 from daga_nb.debug.stepper import Pacer
 from daga_nb.debug.story import Note
 from daga_nb.engine.run import FlowRun
 from daga_nb.errors import DagaError, RunBusy, describe
 from daga_nb.page.tape import Tape
+from daga_nb.page.words import LONGEST_PART
+from daga_nb.render.text import elide
 from daga_nb.widgets.canvas import GraphWidget
 from daga_nb.widgets.details import Watch
 from daga_nb.widgets.log import Log
@@ -94,7 +96,7 @@ class Workbench(GraphWidget):
         if left and old.state in UNDERWAY and not old.released:
             self._log.add("note", f"run {self._count} is left without rollback; still done: {left}")
         for one in breakpoints:
-            run.break_at(one.at, one.phase, one.when)
+            self._unless_refused(run.break_at, one.at, one.phase, one.when)
         self._earlier.append(old)
         self._count += 1
         self._pacer = self._new_pacer(self._pacer.delay)
@@ -107,6 +109,13 @@ class Workbench(GraphWidget):
         self._feed.tell_all()
         self._watch.changed(run, None)
         self._feed.touch()
+
+    def _unless_refused(self, plant: Callable[..., object], *what: Any) -> None:
+        """Plant in another run what stood in this one: only what was replaced had room for some."""
+        try:
+            plant(*what)
+        except DagaError as error:
+            self._complain(error)
 
     # -------------------------------------------------------- functions defined anew
 
@@ -208,9 +217,21 @@ class Workbench(GraphWidget):
         head = super()._head(run)
         if self._asking:
             head |= {"next": "what is undone next? Click it, then step (N)", "front": 0}
+        elif self._to_turn:
+            failed = ", ".join(map(elide, run.undecided[:6]))
+            head["next"] = f"{failed} failed; going on rolls back, or retry, or skip with a value"
         elif run.stopped_at:
-            head["next"] = f"stopped {', '.join(map(str, run.stopped_at[:3]))} · {head['next']}"
+            head["next"] = (
+                f"stopped {', '.join(elide(str(one), 80) for one in run.stopped_at[:3])} · {head['next']}"
+            )
         return head
+
+    @property
+    def _to_turn(self) -> bool:
+        """Whether the run stands at a failure that was to be decided, and is not any more."""
+        run = self._run
+        waits = self._idle and run.state is RunState.RUNNING and bool(run.undecided)
+        return waits and run.on_failure == "rollback"
 
     @property
     def _asking(self) -> bool:
@@ -233,11 +254,14 @@ class Workbench(GraphWidget):
             "held": self._idle and run.state in UNDERWAY,
             "on_failure": run.on_failure,
             "seen": [[run.plan.ids[name] for name in self.seen_failing], len(run.plan)],
-            "back": run.state in (RunState.ROLLING_BACK, RunState.ROLLBACK_INCOMPLETE),
         }
         if self._redefined:
             facts["redefined"] = [
-                {"name": one.name, "words": one.problem or "is defined anew", "diff": one.diff}
+                {
+                    "name": elide(one.name, 60),
+                    "words": whole(one.problem[:LONGEST_PART]) or "is defined anew",
+                    "diff": whole(one.diff),
+                }
                 for one in self._redefined
             ]
         if quiz is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import os
 import secrets
 import shutil
@@ -190,6 +192,40 @@ class Notebook:
         self.command("notebook:run-cell")
         self.wait_for_kernel()
 
+    def ask(self, expression: str) -> Any:
+        """Give the value of an expression in the kernel: no cell is made, and nothing in the page changes."""
+        content = self.page.evaluate(
+            f"""async expression => {{
+                {_PANEL}
+                const asked = panel().sessionContext.session.kernel.requestExecute({{
+                    code: "", silent: true, store_history: false, stop_on_error: false,
+                    user_expressions: {{ asked: `__import__("json").dumps(${{expression}})` }},
+                }});
+                return (await asked.done).content;
+            }}""",
+            expression,
+        )
+        told = content["user_expressions"]["asked"]
+        assert told["status"] == "ok", told
+        return json.loads(ast.literal_eval(told["data"]["text/plain"]))
+
+    def set_cell(self, number: int, code: str) -> None:
+        """Write into a cell that is there, and run it."""
+        self.page.evaluate(
+            f"""([number, code]) => {{
+                {_PANEL}
+                panel().content.activeCellIndex = number;
+                panel().content.activeCell.model.sharedModel.setSource(code);
+            }}""",
+            [number, code],
+        )
+        self.command("notebook:run-cell")
+        self.wait_for_kernel()
+
+    def output(self) -> str:
+        """Give what stands below the last cell as text."""
+        return str(self.page.locator(".jp-Cell .jp-OutputArea").last.inner_text())
+
     def save(self) -> None:
         self.command("docmanager:save")
         self.wait("!panel().context.model.dirty")
@@ -231,6 +267,32 @@ class Notebook:
     def node(self, number: int) -> Any:
         return self.page.locator(f".dnb-node[data-node='{number}']").first
 
+    def keys(self, *keys: str) -> None:
+        """Press keys, one after the other, wherever the focus is."""
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def see(self, selector: str, text: str | None = None) -> None:
+        """Wait until something is seen: an element, with this text in it."""
+        self.page.wait_for_selector(selector if text is None else f"{selector}:has-text({text!r})")
+
+    def read(self, selector: str) -> str:
+        """Give the text of the first such element that is seen."""
+        return str(self.page.locator(f"{selector}:visible").first.inner_text())
+
+    def log(self) -> list[str]:
+        """Give the words of the log's lines that stand in the page."""
+        return list(
+            self.evaluate(
+                "[...document.querySelectorAll('.dnb-foot .dnb-lines[aria-label=log] .dnb-words')]"
+                ".map(line => line.textContent)"
+            )
+        )
+
+    def paints(self, *keys: str) -> list[float]:
+        """Give for each key, pressed where the focus is, the milliseconds to the next paint."""
+        return [float(took) for took in paints(self.page, *keys)]
+
     def record(self) -> None:
         """Write down every change of state from now on, in the order in which the page shows it."""
         self.page.evaluate(
@@ -247,6 +309,32 @@ class Notebook:
 
     def recorded(self) -> list[str]:
         return list(self.page.evaluate("() => window.recorded"))
+
+
+def paints(page: Any, *keys: str) -> list[float]:
+    """Press keys, and give for each the milliseconds from the keydown until what it changed is painted.
+
+    A frame that is asked for by the key comes before that paint; a message sent in it comes after it.
+    """
+    page.evaluate(
+        """() => {
+            window.painted = [];
+            window.deaf?.abort();
+            window.deaf = new AbortController();
+            window.addEventListener("keydown", event => {
+                const begun = event.timeStamp;
+                requestAnimationFrame(() => {
+                    const { port1, port2 } = new MessageChannel();
+                    port1.onmessage = () => window.painted.push(performance.now() - begun);
+                    port2.postMessage(null);
+                });
+            }, { capture: true, signal: window.deaf.signal });
+        }"""
+    )
+    for number, key in enumerate(keys, start=1):
+        page.keyboard.press(key)
+        page.wait_for_function("number => window.painted.length === number", arg=number)
+    return list(page.evaluate("() => window.painted"))
 
 
 _PANEL = """

@@ -23,6 +23,7 @@ const KEYS = [
   ["G", "run on to the selected node"],
   ["D", "pause at a failure, or roll back at once"],
   ["T   X", "after a failure: retry; fix and resume"],
+  ["K", "after a failure: to the value to skip with"],
   ["C", "scenarios: save, or replay"],
   ["Arrows", "select a node"],
   [",   .", "look back, and on, by event"],

@@ -20,7 +20,7 @@ class Decide {
       placeholder: "None",
       spellcheck: "false",
       "aria-label": "the value to skip with, as Python writes it",
-      title: "The value that it counts as having given: 42, 'text', [1, 2], None",
+      title: "The value that it counts as having given: 42, 'text', [1, 2], None (K)",
       onkeydown: (/** @type {KeyboardEvent} */ event) => event.key === "Enter" && this.skip(),
     });
     this.buttons = {
@@ -48,6 +48,15 @@ class Decide {
 
   /** @param {any} facts */
   lab(facts) {
+    keepFocus(this.element, () => this.show(facts));
+  }
+
+  hide() {
+    keepFocus(this.element, () => (this.element.hidden = true));
+  }
+
+  /** @param {any} facts */
+  show(facts) {
     const can = new Set(facts.can);
     this.failed = facts.failed ?? [];
     const redefined = facts.redefined ?? [];
@@ -59,7 +68,7 @@ class Decide {
     if (!shown) this.change.hidden = true;
     const name = (/** @type {number} */ node) => this.face.labels[node];
     const list = this.failed.slice(0, 3).map(name).join(", ") + (this.failed.length > 3 ? ` and ${this.failed.length - 3} more` : "");
-    const back = facts.back ? "the rollback of " : "";
+    const back = facts.undoing ? "the rollback of " : "";
     this.words.textContent = this.failed.length ? `${this.face.failed_glyph} ${back}${list} failed: what now?` : "";
     this.choose();
     for (const [command, made] of Object.entries(this.buttons)) enable(made, can.has(command));
@@ -108,6 +117,11 @@ class Decide {
 
   fix() {
     this.send({ cmd: "fix" });
+  }
+
+  /** Go to the value to skip with. */
+  ask() {
+    if (!this.value.disabled && !this.element.hidden) this.value.focus();
   }
 
   skip() {

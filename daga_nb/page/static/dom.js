@@ -104,6 +104,20 @@ function enable(element, possible) {
   if (element.getAttribute("aria-disabled") !== value) element.setAttribute("aria-disabled", value);
 }
 
+/**
+ * Change a part. If what has the focus in it is not seen any more, the widget gets it: its keys go on working.
+ * @param {HTMLElement} part
+ * @param {() => void} change
+ */
+function keepFocus(part, change) {
+  const held = document.activeElement;
+  change();
+  if (!(held instanceof HTMLElement) || !part.contains(held)) return;
+  if (held.matches(":disabled") || !held.getClientRects().length) {
+    /** @type {HTMLElement | null} */ (part.closest(".dnb-box"))?.focus({ preventScroll: true });
+  }
+}
+
 /** @type {CanvasRenderingContext2D | null} */
 let ruler = null;
 

@@ -74,7 +74,7 @@ function renderLab({ model, el }) {
       if (line !== "lost") return;
       head.say(LOST);
       bar.lose();
-      decide.element.hidden = true;
+      decide.hide();
       viewer.history.forkable(false);
     },
     error: (text) => head.say(text),
@@ -89,6 +89,7 @@ function renderLab({ model, el }) {
     else if (key === "g" || key === "G") selected >= 0 && send({ cmd: "until", node: selected });
     else if (key === "d" || key === "D") bar.pauses.click();
     else if (key === "t" || key === "T") decide.retry();
+    else if (key === "k" || key === "K") decide.ask();
     else if (key === "c" || key === "C") scenarios.turn();
     else if (key.toLowerCase() in COMMAND_KEYS) send({ cmd: COMMAND_KEYS[key.toLowerCase()] });
     else return false;

@@ -18,9 +18,12 @@ class Lines {
     this.element = html("div", { class: "dnb-lines", role: "log", "aria-label": label, tabindex: 0, "aria-live": "off" });
   }
 
-  /** @param {any[]} lines */
-  add(lines) {
-    const seen = this.to === this.data.length;
+  /**
+   * @param {any[]} lines
+   * @param {boolean} [now] whether they are to be seen now
+   */
+  add(lines, now = true) {
+    const seen = now && this.to === this.data.length;
     const box = this.element;
     const stuck = box.scrollHeight - box.scrollTop - box.clientHeight < 24;
     this.data.push(...lines);
@@ -90,6 +93,8 @@ class Log {
       html("div", { class: "dnb-tabs", role: "tablist" }, ...this.tabs, html("span", { class: "dnb-space" }), this.seen, this.latest),
       ...this.pages.map(([, page]) => page.element),
     );
+    /** The moment that is shown; null for the present. @type {number | null} */
+    this.moment = null;
     this.show(0);
   }
 
@@ -111,13 +116,14 @@ class Log {
 
   /** @param {any} delta */
   change(delta) {
-    if (delta.log) this.story.add(delta.log);
+    if (delta.log) this.story.add(delta.log, this.moment === null);
     if (delta.python) this.python.add(delta.python);
     this.newest(delta.python);
   }
 
   /** Show what stood there after so many events; null for the present. @param {number | null} position */
   at(position) {
+    this.moment = position;
     const lines = this.story.data;
     let to = lines.length;
     if (position !== null) while (to > 0 && lines[to - 1][6] > position) to -= 1;
@@ -147,7 +153,7 @@ class Log {
     if (look) mark.dataset[kind === "run" ? "run" : "state"] = look.key;
     return html(
       "div",
-      { class: `dnb-row dnb-${kind}` },
+      { class: kind === "node" ? "dnb-row" : `dnb-row dnb-${kind}` },
       html("span", { class: "dnb-time", text: time }),
       html("span", { class: "dnb-place", text: place }),
       html("span", { class: "dnb-words" }, mark, more ? html("span", { class: "dnb-more", text: more }) : ""),

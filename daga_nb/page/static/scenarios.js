@@ -16,7 +16,13 @@ class Scenarios {
     this.list = html("div", { class: "dnb-scenario-list" });
     this.panel = html(
       "div",
-      { class: "dnb-scenarios", role: "dialog", "aria-label": "scenarios", hidden: true },
+      {
+        class: "dnb-scenarios",
+        role: "dialog",
+        "aria-label": "scenarios",
+        hidden: true,
+        onkeydown: (/** @type {KeyboardEvent} */ event) => this.key(event),
+      },
       html("div", { class: "dnb-soft", text: "Save the failures, the breakpoints and the input as they are now:" }),
       html("div", { class: "dnb-scenario-row" }, this.name, button({ label: "Save", title: "Save, beside the notebook" }, () => this.save())),
       html("div", { class: "dnb-soft", text: "Replay one that was saved beside the notebook:" }),
@@ -29,12 +35,19 @@ class Scenarios {
   }
 
   turn() {
-    this.panel.hidden = !this.panel.hidden;
+    keepFocus(this.panel, () => (this.panel.hidden = !this.panel.hidden));
     this.opener.setAttribute("aria-expanded", String(!this.panel.hidden));
     if (!this.panel.hidden) {
       this.send({ cmd: "scenarios" });
       this.name.focus();
     }
+  }
+
+  /** Escape closes the panel, and no more. @param {KeyboardEvent} event */
+  key(event) {
+    if (event.key !== "Escape") return;
+    event.stopPropagation();
+    this.turn();
   }
 
   save() {
