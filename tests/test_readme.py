@@ -41,13 +41,21 @@ def compare(block, names, said):
     asyncio.run(run())
 
 
-def test_the_code_does_what_it_says(capsys):
+def test_the_code_does_what_it_says(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
     names, said = {}, []
     for block in BLOCKS:
         compare(block, names, said)
     assert [told for told, _ in said] == [found for _, found in said]
-    assert len(said) == 9
+    assert len(said) == 10
     assert capsys.readouterr().out.splitlines() == ["refund None", "cancel room 17"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "run.html",
+        "run.json",
+        "silent-bank.scenario.json",
+    ]
+    assert names["Story"].load("run.json") == names["story"]
+    assert names["Scenario"].load("silent-bank.scenario.json").name == "silent bank"
 
 
 @pytest.mark.parametrize("state", NodeState)

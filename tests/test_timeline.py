@@ -22,7 +22,7 @@ from PIL import Image
 from daga_nb.core.events import Event
 from daga_nb.core.plan import Plan
 from daga_nb.core.states import NodeState, RunState
-from daga_nb.render.bars import Bar, bars_of
+from daga_nb.render.bars import Bar, Course, bars_of
 from daga_nb.render.timeline import timeline
 
 N, R = NodeState, RunState
@@ -132,6 +132,17 @@ def test_every_attempt_has_its_bar() -> None:
         Bar(0, 0.0, 0.2, False, N.RUNNING),
         Bar(0, 0.2, 0.5, False, N.SUCCEEDED),
     ]
+
+
+def test_a_rollback_that_is_tried_again_does_not_move_where_the_rollback_began() -> None:
+    again = [
+        (0.9, None, R.ROLLING_BACK),
+        (0.9, "hotel", N.ROLLING_BACK),
+        (1.0, "hotel", N.ROLLED_BACK),
+        (1.0, None, R.ROLLBACK_INCOMPLETE),
+    ]
+    run = run_of(TRIP, [*FAILED_STORY, *again])
+    assert Course(TRIP, run.events, run.state, "book_trip").turn == 0.5
 
 
 def test_failure_turn_batches_and_legend_are_told() -> None:

@@ -95,8 +95,8 @@ class Course:
         self.turn: float | None = None
         for event in events:
             if event.node is None:
-                if event.state is RunState.ROLLING_BACK:
-                    self.turn = event.at
+                if event.state is RunState.ROLLING_BACK and self.turn is None:
+                    self.turn = event.at  # later ones are rollbacks that are tried again
             elif isinstance(event.state, NodeState):
                 node = plan.ids[event.node]
                 if event.state not in _BUSY and self.states[node] not in _BUSY:

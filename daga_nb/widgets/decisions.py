@@ -83,7 +83,7 @@ class LabDecisions(Workbench):
         point = self._run.break_at(name, phase, when)
         if when is None:
             self._log.say(f"{{lab}}.run.break_at({_place(name, phase)})")
-        self._log.add("note", f"⏸ breakpoint {point}")
+        self._log.add("note", f"breakpoint {point}")
         self._feed.touch()
 
     def clear_break(self, name: str, phase: Phase = "forward") -> None:

@@ -1,4 +1,4 @@
-"""What is seen of a lab or a canvas where it cannot live: reopened, untrusted, as a page."""
+"""What is seen of a lab, a canvas, a player, a twin where it cannot live: reopened, untrusted, a page."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from flows import LAB, TRIP
 from nbconvert import HTMLExporter
 
 FAULT = "bench.plant('payment', 'after'); None"
-CELLS = (TRIP, LAB.format(speed=1.0), FAULT, "canvas(bench.run)")
+STORIES = ("from daga_nb import compare, scrub\nscrub(bench.run)", "compare(bench.run, bench.run)")
+CELLS = (TRIP, LAB.format(speed=1.0), FAULT, "canvas(bench.run)", *STORIES)
+WIDGETS = 4
 PICTURE = ".jp-OutputArea-child:has(> .jp-RenderedImage, > .jp-RenderedSVG)"
 
 
 def saved(notebook, name):
     """Run the cells, save as JupyterLab does unless told otherwise, without widget state, and close."""
     notebook.show(*CELLS)
-    notebook.page.wait_for_selector(".dnb-canvas")
+    notebook.page.wait_for_selector(".dnb-twin")
     notebook.save()
     notebook.page.evaluate("() => window.jupyterapp.serviceManager.sessions.shutdownAll()")
     notebook.command("application:close")
@@ -31,10 +33,10 @@ def pardon(notebook):
 
 def test_beside_the_living_view_no_picture_is_seen(notebook):
     notebook.show(*CELLS)
-    notebook.page.wait_for_selector(".dnb-canvas")
-    assert notebook.page.locator(PICTURE).count() == 2
+    notebook.page.wait_for_selector(".dnb-twin")
+    assert notebook.page.locator(PICTURE).count() == WIDGETS
     assert notebook.page.locator(f"{PICTURE}:visible").count() == 0
-    assert notebook.page.locator(".dnb-box:visible").count() == 2
+    assert notebook.page.locator(".dnb-box:visible").count() == WIDGETS
 
 
 def test_a_picture_is_seen_in_a_notebook_that_is_opened_again_without_its_kernel(notebook):
@@ -42,7 +44,8 @@ def test_a_picture_is_seen_in_a_notebook_that_is_opened_again_without_its_kernel
     saved(notebook, name)
     notebook.open(name)
     notebook.page.wait_for_function(
-        f"() => [...document.querySelectorAll({PICTURE!r})].filter(one => one.clientHeight > 99).length === 2"
+        f"() => [...document.querySelectorAll({PICTURE!r})]"
+        f".filter(one => one.clientHeight > 99).length === {WIDGETS}"
     )
     pardon(notebook)
 
@@ -54,7 +57,7 @@ def test_a_picture_is_seen_in_a_notebook_that_is_not_trusted(notebook):
     notebook.open("foreign.ipynb")
     notebook.page.wait_for_selector(".jp-RenderedImage img")
     pictures = notebook.page.locator(".jp-RenderedImage img")
-    assert pictures.count() == 2
+    assert pictures.count() == WIDGETS
     assert notebook.page.locator(".dnb-box").count() == 0
     pardon(notebook)
 
@@ -69,6 +72,6 @@ def test_a_picture_is_seen_on_a_page_made_by_nbconvert(notebook, tmp_path):
     shown.route("http*://**", lambda route: route.abort())
     shown.goto(page.as_uri())
     pictures = shown.locator(".jp-RenderedSVG img, .jp-RenderedSVG svg, .jp-RenderedImage img")
-    assert pictures.count() == 2
-    assert all(box["height"] > 100 for box in (pictures.nth(i).bounding_box() for i in range(2)))
+    assert pictures.count() == WIDGETS
+    assert all(box["height"] > 100 for box in (pictures.nth(i).bounding_box() for i in range(WIDGETS)))
     shown.close()
