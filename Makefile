@@ -5,7 +5,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
-MARKERS := $(if $(CHROMIUM),,-m "not browser")
 CODE := daga_nb tests benchmarks tools notebooks
 
 .PHONY: help lab test lint format types unit bench notebooks picture clean
@@ -40,7 +39,10 @@ ifeq ($(CI),true)
 	@echo "CI=true leaves nothing out, and there is no Chromium for the browser tests" >&2; exit 1
 endif
 endif
-	$(BIN)/python -m pytest $(MARKERS)
+	$(BIN)/python -m pytest -n auto -m "not browser"
+ifneq ($(CHROMIUM),)
+	$(BIN)/python -m pytest -m browser
+endif
 ifeq ($(CHROMIUM),)
 	@echo
 	@echo "LEFT OUT: the browser tests, because there is no chromium, chromium-browser or google-chrome on the PATH."

@@ -103,7 +103,7 @@ def test_it_stops_before_a_rollback_too(done):
         await page.click(cmd="run")
         assert done == ["do a", "do b", "undo c", "undo b", "undo a"]
         assert page.python[0] == "bench.run.break_at('b', 'rollback')"
-        assert notes(page) == ["⏸ breakpoint before the rollback of b"]
+        assert notes(page) == ["breakpoint before the rollback of b"]
 
     play(main())
 

