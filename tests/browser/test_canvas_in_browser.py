@@ -54,8 +54,9 @@ def test_the_colours_are_those_of_the_theme(notebook, theme):
 def test_nothing_changes_its_place_or_size_when_states_change(notebook, width):
     measure = """[...document.querySelectorAll(
             ".dnb-body, .dnb-lab > *, .dnb-head > *, .dnb-button, .dnb-inspector, .dnb-legend span")]
-        .map(element => element.getBoundingClientRect())
-        .map(box => [box.x, box.y, box.width, box.height].map(Math.round).join())"""
+        .filter(element => element.getClientRects().length && !element.closest(".dnb-decide"))
+        .map(element => [element, element.closest(".dnb-lab")].map(one => one.getBoundingClientRect()))
+        .map(([box, lab]) => [box.x - lab.x, box.y - lab.y, box.width, box.height].map(Math.round).join())"""
     notebook.page.set_viewport_size({"width": width, "height": 1100})
     open_lab(notebook)
     notebook.run_cell("bench.plant('quote', 'rollback')")
@@ -107,6 +108,10 @@ def test_the_keys_work_the_lab_and_insert_no_cells(notebook):
         page.keyboard.press(key)
     assert notebook.cells() == cells
     assert notebook.evaluate("panel().content.mode") == "command"
+    # C has opened the scenarios, where V and Enter have saved one: Escape closes them first.
+    page.wait_for_selector(".dnb-scenario-list button")
+    page.keyboard.press("Escape")
+    page.wait_for_selector(".dnb-scenarios", state="hidden")
     page.keyboard.press("Escape")
     assert notebook.evaluate("document.activeElement.classList.contains('jp-Cell')")
 
@@ -231,6 +236,76 @@ def test_from_afar_cards_still_show_glyph_and_name(notebook):
     page.wait_for_selector(".dnb-graph[data-distance=farthest]")
     assert not notebook.node(100).locator(".dnb-far-name").is_visible()
     assert notebook.node(100).locator(".dnb-far-glyph").is_visible()
+
+
+INKS = """(() => {
+    const crowd = document.querySelector(".dnb-crowd");
+    const { data } = crowd.getContext("2d").getImageData(0, 0, crowd.width, crowd.height);
+    const found = new Set();
+    for (let i = 0; i < data.length; i += 4) if (data[i + 3] === 255) found.add(data.slice(i, i + 3).join());
+    return found;
+})()"""
+
+
+def test_very_many_cards_are_one_picture_from_afar_and_cards_when_near(notebook):
+    # So small that their fill is seen, and too many to be elements.
+    notebook.show(big(600, 12), "run = flow.start()\ncanvas(run)")
+    page = notebook.page
+    page.focus(".dnb-canvas")
+    page.keyboard.press("0")
+    page.wait_for_selector(".dnb-graph[data-distance=farthest]")
+    page.wait_for_selector(".dnb-crowd")
+    assert notebook.states() == []
+    fills = {state: LOOKS[state] for state in (NodeState.PENDING, NodeState.SUCCEEDED)}
+    light, dark = (
+        {state: rgb(getattr(look, way).fill)[4:-1].replace(" ", "") for state, look in fills.items()}
+        for way in ("light", "dark")
+    )
+    notebook.wait(f"{INKS}.has({light[NodeState.PENDING]!r})")
+    assert not notebook.evaluate(f"{INKS}.has({light[NodeState.SUCCEEDED]!r})")
+    notebook.run_cell("await run.go(); None")
+    page.wait_for_selector(".dnb-status:has-text('succeeded')")
+    page.focus(".dnb-canvas")
+    page.keyboard.press("0")
+    page.wait_for_selector(".dnb-graph[data-distance=farthest]")
+    notebook.wait(f"{INKS}.has({light[NodeState.SUCCEEDED]!r})")
+    notebook.theme("JupyterLab Dark")
+    notebook.wait(f"{INKS}.has({dark[NodeState.SUCCEEDED]!r})")
+    # A click selects the card that is drawn there; near enough, the cards are elements, and up to date.
+    frame = page.locator(".dnb-graph").bounding_box()
+    page.mouse.click(frame["x"] + frame["width"] / 2, frame["y"] + frame["height"] / 2)
+    notebook.wait("document.activeElement.closest('.dnb-canvas')")
+    told = "document.querySelector('.dnb-graph > title').textContent"
+    for _ in range(40):
+        if notebook.evaluate(told):
+            break
+        frame["y"] += 2
+        page.mouse.move(frame["x"] + frame["width"] / 2, frame["y"] + frame["height"] / 2)
+    assert re.fullmatch(r"task \d{3}, succeeded, batch \d+, .*", notebook.evaluate(told))
+    page.mouse.down()
+    page.mouse.up()
+    selected = page.locator(".dnb-node.dnb-selected")
+    assert notebook.evaluate(told).startswith(selected.locator("title").first.text_content())
+    for _ in range(14):
+        if notebook.evaluate("document.querySelector('.dnb-crowd').hidden"):
+            break
+        page.keyboard.press("+")
+    page.wait_for_selector(".dnb-graph[data-distance=far]")
+    assert 12 < len(notebook.states()) < 400
+    assert set(notebook.states()) == {DONE}
+    assert page.locator(".dnb-node .dnb-far-name").first.is_visible()
+    modes = notebook.evaluate("[...document.querySelectorAll('.dnb-edge')].map(edge => edge.dataset.mode)")
+    assert set(modes) == {"done"}
+    page.keyboard.press("+")
+    page.keyboard.press("+")
+    page.wait_for_selector(".dnb-graph[data-distance=middle], .dnb-graph[data-distance=near]")
+    seen = notebook.states()
+    assert 0 < len(seen) < 200
+    page.keyboard.press("0")
+    page.wait_for_selector(".dnb-crowd")
+    assert len(notebook.states()) <= 1
+    notebook.theme("JupyterLab Light")
+    notebook.wait(f"{INKS}.has({light[NodeState.SUCCEEDED]!r})")
 
 
 def test_a_graph_too_long_to_be_read_is_followed_batch_by_batch(notebook):

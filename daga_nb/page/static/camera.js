@@ -11,9 +11,13 @@ class Camera {
   /**
    * @param {any} frame the svg element
    * @param {any} world the group that is moved
+   * @param {(camera: Camera) => void} seen is told when another part of the graph is seen
    */
-  constructor(frame, world) {
+  constructor(frame, world, seen) {
+    this.seen = seen;
     this.frame = frame;
+    /** How large the frame is; measured when it changes, since measuring makes the page lay itself out. @type {{ width: number, height: number } | null} */
+    this.measured = null;
     this.world = world;
     this.scale = 1;
     this.whole = 1;
@@ -25,12 +29,39 @@ class Camera {
     this.moved = false;
     frame.addEventListener("wheel", (/** @type {WheelEvent} */ event) => this.wheel(event), { passive: false });
     frame.addEventListener("pointerdown", (/** @type {PointerEvent} */ event) => this.grab(event));
-    this.observer = new ResizeObserver(() => this.fitting && this.fit());
+    this.observer = new ResizeObserver(() => {
+      this.measured = null;
+      if (this.fitting) this.fit();
+      else this.apply();
+    });
     this.observer.observe(frame);
   }
 
   close() {
     this.observer.disconnect();
+  }
+
+  get size() {
+    if (!this.measured) {
+      const { width, height } = this.frame.getBoundingClientRect();
+      this.measured = { width, height };
+    }
+    return this.measured;
+  }
+
+  /** The part of the graph that is seen: left, top, right, bottom. */
+  get view() {
+    const { width, height } = this.size;
+    return [-this.x / this.scale, -this.y / this.scale, (width - this.x) / this.scale, (height - this.y) / this.scale];
+  }
+
+  /**
+   * The point of the graph that is seen where the pointer is.
+   * @param {{ clientX: number, clientY: number }} pointer
+   */
+  under({ clientX, clientY }) {
+    const box = this.frame.getBoundingClientRect();
+    return [(clientX - box.left - this.x) / this.scale, (clientY - box.top - this.y) / this.scale];
   }
 
   /**
@@ -40,11 +71,12 @@ class Camera {
   show(width, height) {
     this.width = width;
     this.height = height;
+    this.measured = null;
     this.fit();
   }
 
   fit() {
-    const box = this.frame.getBoundingClientRect();
+    const box = this.size;
     if (!box.width || !box.height) return;
     const scale = Math.min((box.width - 2 * MARGIN) / this.width, (box.height - 2 * MARGIN) / this.height, 1.35);
     this.whole = this.scale = Math.max(scale, FARTHEST);
@@ -60,7 +92,7 @@ class Camera {
    * @param {number} [y]
    */
   zoom(factor, x, y) {
-    const box = this.frame.getBoundingClientRect();
+    const box = this.size;
     const px = x ?? box.width / 2;
     const py = y ?? box.height / 2;
     const scale = Math.min(NEAREST, Math.max(FARTHEST, this.scale * factor));
@@ -76,7 +108,7 @@ class Camera {
    * @param {number[]} box x, y, width, height
    */
   reveal([x, y, width, height]) {
-    const frame = this.frame.getBoundingClientRect();
+    const frame = this.size;
     const left = this.x + x * this.scale;
     const top = this.y + y * this.scale;
     const dx = shift(left, left + width * this.scale, frame.width);
@@ -93,7 +125,7 @@ class Camera {
    * @param {number[]} box x, y, width, height
    */
   closest([, , width, height]) {
-    const frame = this.frame.getBoundingClientRect();
+    const frame = this.size;
     return Math.min((frame.width - 2 * MARGIN) / width, (frame.height - 2 * MARGIN) / height, 1);
   }
 
@@ -102,7 +134,7 @@ class Camera {
    * @param {number[]} box x, y, width, height
    */
   visit([x, y, width, height]) {
-    const frame = this.frame.getBoundingClientRect();
+    const frame = this.size;
     this.scale = Math.max(this.closest([x, y, width, height]), FARTHEST);
     this.x = frame.width / 2 - (x + width / 2) * this.scale;
     this.y = frame.height / 2 - (y + height / 2) * this.scale;
@@ -113,6 +145,7 @@ class Camera {
     this.world.setAttribute("transform", `translate(${this.x.toFixed(2)} ${this.y.toFixed(2)}) scale(${this.scale.toFixed(4)})`);
     const distance = DISTANCES.find(([, least]) => this.scale >= least)?.[0] ?? "farthest";
     if (this.frame.dataset.distance !== distance) this.frame.dataset.distance = distance;
+    this.seen(this);
   }
 
   /** @param {WheelEvent} event */

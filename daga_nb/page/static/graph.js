@@ -13,10 +13,12 @@ class Graph {
     this.face = face;
     this.breakable = breakable;
     this.world = svg("g", { class: "dnb-world" });
-    this.frame = svg("svg", { class: "dnb-graph", role: "group", tabindex: 0, "aria-label": `graph of ${face.name}: the arrow keys walk through it` }, this.world);
+    /** Tells of the card under the pointer where cards are no elements. */
+    this.tip = svg("title");
+    this.frame = svg("svg", { class: "dnb-graph", role: "group", tabindex: 0, "aria-label": `graph of ${face.name}: the arrow keys walk through it` }, this.tip, this.world);
     /** @type {NodeCard[]} */
     this.cards = [];
-    /** @type {{ tail: number, head: number, element: any }[]} */
+    /** @type {{ tail: number, head: number, points: number[][], box: number[], element: any, away: boolean }[]} */
     this.edges = [];
     /** @type {number[][]} */
     this.touching = [];
@@ -24,6 +26,20 @@ class Graph {
     this.bands = [];
     this.layout = null;
     this.selected = -1;
+    /** The action that the moment is about. */
+    this.now = -1;
+    this.crowd = new Crowd(face, this);
+    /** Where the edges and the cards stand that are seen. */
+    this.shown = [svg("g"), svg("g")];
+  }
+
+  /** So many cards that only those are drawn as elements that can be read. */
+  get crowded() {
+    return this.cards.length > MANY;
+  }
+
+  close() {
+    this.crowd.close();
   }
 
   /** @param {any} layout */
@@ -37,7 +53,7 @@ class Graph {
     this.edges = layout.edges.map((/** @type {any} */ { tail, head, points }, /** @type {number} */ index) => {
       if (tail >= 0) this.touching[tail].push(index);
       this.touching[head].push(index);
-      return { tail, head, element: edgeOf(points) };
+      return { tail, head, points, box: around(points), element: edgeOf(points), away: false };
     });
     // So many moving parts would only be slow: states are then shown without motion.
     this.frame.classList.toggle("dnb-many", layout.boxes.length > MANY);
@@ -45,20 +61,66 @@ class Graph {
     this.cards = layout.boxes.map(
       (/** @type {number[]} */ box, /** @type {number} */ number) => new NodeCard(this.face, number, box, options),
     );
-    this.world.replaceChildren(
-      svg("g", {}, ...this.bands),
-      svg("g", {}, ...this.edges.map((edge) => edge.element)),
-      rootOf(layout.root),
-      svg("g", {}, ...this.cards.map((card) => card.element)),
-    );
+    const [edges, cards] = this.shown;
+    edges.replaceChildren(...this.edges.map((edge) => edge.element));
+    cards.replaceChildren(...this.cards.map((card) => card.element));
+    this.world.replaceChildren(svg("g", {}, ...this.bands), edges, rootOf(layout.root), cards);
     if (marks.length) this.paintAll(marks);
+    this.cards[this.now]?.element.classList.add("dnb-here");
     if (this.selected >= 0) this.select(this.selected);
+  }
+
+  /** Of very many cards and edges, have only those stand in the picture that are seen. @param {Camera} camera */
+  look(camera) {
+    if (!this.crowded || !this.layout) return;
+    const far = this.frame.dataset.distance === "farthest";
+    const [left, top, right, bottom] = camera.view;
+    const seen = (/** @type {number[]} */ [x, y, width, height]) => !far && x < right && y < bottom && x + width > left && y + height > top;
+    this.cards.forEach((card, number) => {
+      this.place(number, !seen(this.layout.boxes[number]) && number !== this.selected);
+      if (!far && !card.away) card.dress(this.frame.dataset.distance ?? "");
+    });
+    this.edges.forEach((edge, index) => {
+      const away = !seen(edge.box);
+      if (edge.away === away) return;
+      edge.away = away;
+      if (away) edge.element.remove();
+      else {
+        this.paintEdge(index);
+        this.shown[0].append(edge.element);
+      }
+    });
+    this.crowd.look(far ? camera : null);
+  }
+
+  /**
+   * @param {number} number
+   * @param {boolean} away whether a card is not seen
+   */
+  place(number, away) {
+    const card = this.cards[number];
+    if (card.away === away) return;
+    card.away = away;
+    if (away) card.element.remove();
+    else {
+      card.catchUp();
+      this.shown[1].append(card.element);
+    }
+  }
+
+  /**
+   * The card at a point of the graph; -1 for none.
+   * @param {number[]} point
+   */
+  at([x, y]) {
+    return this.layout.boxes.findIndex((/** @type {number[]} */ box) => x >= box[0] && y >= box[1] && x <= box[0] + box[2] && y <= box[1] + box[3]);
   }
 
   /** @param {any[][]} marks */
   paintAll(marks) {
     marks.forEach((mark, number) => this.cards[number]?.paint(mark));
     this.edges.forEach((_, index) => this.paintEdge(index));
+    this.crowd.change();
   }
 
   /** @param {any[]} changes */
@@ -73,17 +135,25 @@ class Graph {
       this.touching[number].forEach((index) => touched.add(index));
     }
     touched.forEach((index) => this.paintEdge(index));
+    this.crowd.change();
     if (moved.length <= FLASHES && this.cards.length <= MANY && !calm()) moved.forEach((card) => card.flash());
   }
 
   /** @param {number} index */
-  paintEdge(index) {
-    const { tail, head, element } = this.edges[index];
+  mode(index) {
+    const { tail, head } = this.edges[index];
     const row = tail < 0 ? this.face.looks.length : this.cards[tail].mark[0];
     const column = this.cards[head].mark[0];
-    if (row < 0 || column < 0) return;
-    const mode = this.face.modes[this.face.edges[row][column]];
-    if (element.dataset.mode !== mode) element.dataset.mode = mode;
+    return row < 0 || column < 0 ? "" : this.face.modes[this.face.edges[row][column]];
+  }
+
+  /** @param {number} index */
+  paintEdge(index) {
+    const { element, away } = this.edges[index];
+    const mode = away ? "" : this.mode(index);
+    if (!mode || element.dataset.mode === mode) return;
+    element.dataset.mode = mode;
+    if (this.crowded) tipped(element, mode === "back" || mode === "undone");
   }
 
   /**
@@ -100,19 +170,28 @@ class Graph {
 
   /** Mark the action that the moment is about; -1 for none. @param {number} number */
   here(number) {
-    this.frame.querySelector(".dnb-here")?.classList.remove("dnb-here");
-    this.cards[number]?.element.classList.add("dnb-here");
+    if (number === this.now) return;
+    for (const [one, on] of /** @type {[number, boolean][]} */ ([[this.now, false], [number, true]])) {
+      this.cards[one]?.element.classList.toggle("dnb-here", on);
+      this.cards[one]?.glow();
+    }
+    this.now = number;
+    this.crowd.change();
   }
 
   /** @param {number} number */
   select(number) {
     this.cards[this.selected]?.element.classList.remove("dnb-selected");
     this.cards[this.selected]?.element.setAttribute("aria-pressed", "false");
+    this.cards[this.selected]?.glow();
     this.selected = number;
     const card = this.cards[number];
+    if (card) this.place(number, false);
+    this.crowd.change();
     card?.offer();
     card?.element.classList.add("dnb-selected");
     card?.element.setAttribute("aria-pressed", "true");
+    card?.glow();
   }
 
   /**
@@ -184,6 +263,16 @@ function rootOf([x, y, width, height]) {
   );
 }
 
+/**
+ * The box around points, the tips of the edge included.
+ * @param {number[][]} points
+ */
+function around(points) {
+  const [xs, ys] = [0, 1].map((axis) => points.map((point) => point[axis]));
+  const [x, y] = [Math.min(...xs) - 12, Math.min(...ys) - 12];
+  return [x, y, Math.max(...xs) + 12 - x, Math.max(...ys) + 12 - y];
+}
+
 /** @param {number[][]} points control points of cubic Bézier curves */
 function edgeOf(points) {
   const [first, ...rest] = points;
@@ -198,6 +287,17 @@ function edgeOf(points) {
     svg("path", { class: "dnb-tip dnb-forward", d: tip(points[points.length - 1], points[points.length - 2]) }),
     svg("path", { class: "dnb-tip dnb-backward", d: tip(first, points[1]) }),
   );
+}
+
+/**
+ * Have only the tip stand in an edge that is seen.
+ * @param {any} edge
+ * @param {boolean} back
+ */
+function tipped(edge, back) {
+  edge.tips ??= [...edge.querySelectorAll(".dnb-tip")];
+  edge.tips[back ? 0 : 1].remove();
+  edge.append(edge.tips[back ? 1 : 0]);
 }
 
 /**

@@ -2,6 +2,8 @@
 // The log and the lines of Python: newest visible, unless the reader has scrolled up. It follows the slider.
 
 const SEEN = 300;
+const AT_ONCE = 40;
+const SOON = 250;
 const KEPT = 20000;
 
 class Lines {
@@ -15,6 +17,7 @@ class Lines {
     this.data = [];
     /** Which of the lines stand in the page: from, to. */
     this.from = this.to = 0;
+    this.filling = 0;
     this.element = html("div", { class: "dnb-lines", role: "log", "aria-label": label, tabindex: 0, "aria-live": "off" });
   }
 
@@ -41,11 +44,11 @@ class Lines {
     this.down();
   }
 
-  /** Show the lines up to a place, and no more of them than one can read. @param {number} to */
+  /** Show the lines up to a place: at once what the eye can take in, the ones before a moment later. @param {number} to */
   show(to) {
     const box = this.element;
-    if (to < this.from || to - this.to > SEEN) {
-      this.from = this.to = Math.max(0, to - SEEN);
+    if (to < this.from || to - this.to > AT_ONCE) {
+      this.from = this.to = Math.max(0, to - AT_ONCE);
       box.replaceChildren();
     }
     while (this.to > to) {
@@ -58,11 +61,20 @@ class Lines {
       box.firstElementChild?.remove();
       this.from += 1;
     }
-    const least = Math.max(0, to - SEEN / 2);
-    if (this.from > least) {
-      box.prepend(...this.data.slice(least, this.from).map(this.draw));
-      this.from = least;
-    }
+    if (this.from > to - AT_ONCE / 2) this.before(to - AT_ONCE);
+    window.clearTimeout(this.filling);
+    if (this.from > to - SEEN / 2 && this.from > 0) this.filling = window.setTimeout(() => this.before(this.to - SEEN / 2), SOON);
+  }
+
+  /** Have the lines from this place on stand before what is shown, which stays where it is. @param {number} place */
+  before(place) {
+    const box = this.element;
+    const least = Math.max(0, place);
+    if (this.from <= least) return;
+    const below = box.scrollHeight - box.scrollTop;
+    box.prepend(...this.data.slice(least, this.from).map(this.draw));
+    this.from = least;
+    box.scrollTop = box.scrollHeight - below;
   }
 
   down() {

@@ -85,8 +85,56 @@ class NodeCard {
     );
   }
 
+  /** Whether it stands outside of the picture: then it is not painted. */
+  away = false;
+
+  /** What is painted, if that is no more what it shows. @type {any[] | null} */
+  missed = null;
+
+  /** The distance that it is dressed for; "" for all of them. */
+  dressed = "";
+
+  /** Have only the parts stand in it that are seen from there: of very many cards each part counts. @param {string} distance */
+  dress(distance) {
+    if (this.dressed === distance) return;
+    this.dressed = distance;
+    const parts = { near: [this.name, this.word], middle: [this.large], far: [this.farName, this.farFailed, this.farFault] };
+    this.far.remove();
+    this.glow();
+    for (const [one, elements] of Object.entries(parts)) {
+      if (one === distance) this.body.after(...elements);
+      else elements.forEach((element) => element.remove());
+    }
+    this.failed?.remove();
+    this.failed = null;
+    if (this.mark[3]) this.showFailed(true);
+  }
+
+  /** Of very many cards only those have a halo and a ring that show it. */
+  glow() {
+    if (!this.dressed) return;
+    const { classList } = this.element;
+    const light = (/** @type {any} */ element, /** @type {boolean} */ on) => (on ? element.parentNode || this.body.before(element) : element.remove());
+    light(this.halo, classList.contains("dnb-busy") || classList.contains("dnb-here"));
+    light(this.ring, classList.contains("dnb-selected"));
+  }
+
+  /** It is seen again: paint what it missed. */
+  catchUp() {
+    if (!this.missed) return;
+    const mark = this.mark;
+    this.mark = this.missed;
+    this.missed = null;
+    this.paint(mark);
+  }
+
   /** @param {any[]} mark */
   paint(mark) {
+    if (this.away) {
+      this.missed ??= this.mark;
+      this.mark = mark;
+      return false;
+    }
     const [state, time, faults, failed, breaks] = mark;
     const known = this.mark[0] >= 0;
     const changed = this.mark[0] !== state;
@@ -97,6 +145,7 @@ class NodeCard {
       this.element.classList.toggle("dnb-struck", look.struck);
       this.glyph.textContent = look.glyph;
       this.far.textContent = look.glyph;
+      this.glow();
     }
     if (changed || this.mark[1] !== time) {
       const words = time ? `${look.word} · ${time}` : look.word;
@@ -144,7 +193,7 @@ class NodeCard {
   /** @param {boolean} failed */
   showFailed(failed) {
     this.element.classList.toggle("dnb-did-fail", failed);
-    if (failed && !this.failed) {
+    if (failed && !this.failed && this.dressed !== "far") {
       this.failed = failedBadge(this.face, this.height);
       this.element.append(this.failed);
     }

@@ -18,11 +18,12 @@ class Stage {
     this.asked = asked;
     this.face = model.get("_face");
     this.graph = new Graph(this.face, Boolean(asked.plant));
-    this.camera = new Camera(this.graph.frame, this.graph.world);
-    this.element = html("div", { class: "dnb-stage" }, this.graph.frame);
+    this.camera = new Camera(this.graph.frame, this.graph.world, (camera) => this.graph.look(camera));
+    this.element = html("div", { class: "dnb-stage" }, this.graph.frame, this.graph.crowd.element);
     this.legend = html("div", { class: "dnb-under" }, legendOf(this.face.looks), zoomButtons(this.camera, asked.roomy ? this.viewButtons() : []));
     this.graph.frame.addEventListener("click", (/** @type {MouseEvent} */ event) => this.click(event));
     this.graph.frame.addEventListener("pointerover", (/** @type {PointerEvent} */ event) => this.over(event));
+    this.graph.frame.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => this.hint(event));
     this.sizes = new ResizeObserver(() => this.size());
     this.sizes.observe(this.element);
     this.arrange = () => this.lay();
@@ -34,6 +35,7 @@ class Stage {
 
   close() {
     this.camera.close();
+    this.graph.close();
     this.sizes.disconnect();
   }
 
@@ -95,12 +97,20 @@ class Stage {
   /** @param {Event} event */
   nodeOf(event) {
     const node = /** @type {Element} */ (event.target).closest(".dnb-node");
-    return node instanceof SVGElement ? Number(node.dataset.node) : -1;
+    if (node instanceof SVGElement) return Number(node.dataset.node);
+    return this.graph.crowd.camera ? this.graph.at(this.camera.under(/** @type {MouseEvent} */ (event))) : -1;
   }
 
   /** @param {PointerEvent} event */
   over(event) {
     this.graph.cards[this.nodeOf(event)]?.offer();
+  }
+
+  /** @param {PointerEvent} event */
+  hint(event) {
+    const number = this.graph.crowd.camera ? this.nodeOf(event) : -1;
+    const words = this.graph.cards[number]?.label() ?? "";
+    if (this.graph.tip.textContent !== words) this.graph.tip.textContent = words;
   }
 
   /** @param {MouseEvent} event */
