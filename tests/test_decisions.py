@@ -209,6 +209,18 @@ def test_a_skipped_action_without_rollback_is_kept(done):
     assert run.state is RunState.ROLLBACK_INCOMPLETE
 
 
+def test_when_the_last_action_is_skipped_the_run_has_succeeded(done):
+    run = paused(done, {"d": {"fails": Boom("no")}})
+    run.skip("d", "by hand")
+    assert story(run)[-2:] == ["d SUCCEEDED", "run SUCCEEDED"]
+    assert str(run.next) == "succeeded: nothing more to do"
+    assert play(run.finish()) == ["by hand"]
+    play(run.rollback())
+    assert run.state is RunState.ROLLED_BACK
+    assert sorted(done[-3:-1]) == ["undo b", "undo c"]
+    assert (done[-4], done[-1]) == ("undo d", "undo a")
+
+
 def test_observers_find_the_value_when_they_hear_of_it(done):
     run, seen = paused(done), []
     run.subscribe(lambda event: seen.append((str(event), run.results["b"])))
