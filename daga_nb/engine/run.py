@@ -184,10 +184,11 @@ class FlowRun(RunDecisions):
         rollbacks = self._driver.outcomes.rollback_errors
         group = DagaFlowError("DagaFlowError", [*found, *(rollbacks[node] for node in sorted(rollbacks))])
         group.run = self
-        failed = ", ".join(map(repr, self.errors)) or "no action"
+        failed = ", ".join(map(repr, self.errors))
         stands = self.state is RunState.ROLLBACK_INCOMPLETE or self._driver.undecided()
         told = str(self.next) if stands else self.state.word
-        group.add_note(f"flow {self._flow.name!r}, run {self._id}: failed in {failed}; {told}")
+        where = f"failed in {failed}; " if failed else ""
+        group.add_note(f"flow {self._flow.name!r}, run {self._id}: {where}{told}")
         return group
 
     def fork(
