@@ -162,6 +162,14 @@ def test_a_paused_run_is_cancelled(done):
     assert run.undecided == ()
 
 
+def test_what_failed_is_not_stepped_and_the_message_says_how_to_go_on(done):
+    run = paused(done)
+    with pytest.raises(StepError, match=r"'b' has failed, and is not stepped: retry\(\) calls it once more"):
+        play(run.step_action("b"))
+    with pytest.raises(StepError, match="'d' is pending, and it is not its turn"):
+        play(run.step_action("d"))
+
+
 # ------------------------------------------------------------------------------- skipping
 
 

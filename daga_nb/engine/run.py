@@ -80,6 +80,8 @@ class FlowRun(RunDecisions):
     def _why_not(self, node: int, ready: tuple[int, ...]) -> str:
         name, names = self.plan.names[node], self.plan.names
         state = self._driver.machine.states[node]
+        if node in self._driver.undecided():
+            return f"{name!r} has failed, and is not stepped: retry() calls it once more"
         now = ", ".join(names[one] for one in ready) or "nothing"
         return f"{name!r} is {state.word}, and it is not its turn. What can step now: {now}"
 
