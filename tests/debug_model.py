@@ -149,6 +149,8 @@ class Debugged:
     def skip(self, name):
         self.states[name] = "SUCCEEDED"
         self.skipped.add(name)
+        if not self.those("PENDING", "FAILED"):
+            self.run = "SUCCEEDED"
 
     def fork(self, batch):
         other = Debugged(self.parents, stop=self.stop, textbook=self.textbook, pause=self.pause)

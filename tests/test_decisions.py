@@ -162,6 +162,14 @@ def test_a_paused_run_is_cancelled(done):
     assert run.undecided == ()
 
 
+def test_what_failed_is_not_stepped_and_the_message_says_how_to_go_on(done):
+    run = paused(done)
+    with pytest.raises(StepError, match=r"'b' has failed, and is not stepped: retry\(\) calls it once more"):
+        play(run.step_action("b"))
+    with pytest.raises(StepError, match="'d' is pending, and it is not its turn"):
+        play(run.step_action("d"))
+
+
 # ------------------------------------------------------------------------------- skipping
 
 
@@ -207,6 +215,18 @@ def test_a_skipped_action_without_rollback_is_kept(done):
     play(run.rollback())
     assert words(run)["b"] == "kept"
     assert run.state is RunState.ROLLBACK_INCOMPLETE
+
+
+def test_when_the_last_action_is_skipped_the_run_has_succeeded(done):
+    run = paused(done, {"d": {"fails": Boom("no")}})
+    run.skip("d", "by hand")
+    assert story(run)[-2:] == ["d SUCCEEDED", "run SUCCEEDED"]
+    assert str(run.next) == "succeeded: nothing more to do"
+    assert play(run.finish()) == ["by hand"]
+    play(run.rollback())
+    assert run.state is RunState.ROLLED_BACK
+    assert sorted(done[-3:-1]) == ["undo b", "undo c"]
+    assert (done[-4], done[-1]) == ("undo d", "undo a")
 
 
 def test_observers_find_the_value_when_they_hear_of_it(done):

@@ -214,3 +214,11 @@ def test_a_failed_flow_says_where_it_failed_and_what_is_left(done):
         f"flow 'shop', run {run.id}: failed in 'd'; rollback incomplete; left: a"
     ]
     assert done == ["do a", "do b", "do c", "do d", "undo d", "undo b", "undo c"]
+
+
+def test_a_rollback_that_fails_after_a_good_end_failed_in_no_action(done):
+    run = flow_of(done, how={"a": {"undo_fails": Boom("no")}}, name="shop").start()
+    play(run.finish())
+    with pytest.raises(DagaFlowError) as failed:
+        play(run.rollback())
+    assert failed.value.__notes__ == [f"flow 'shop', run {run.id}: rollback incomplete; left: a"]

@@ -751,6 +751,26 @@ def test_what_was_not_taken_into_use_is_not_used(shell):
     play(main())
 
 
+UNDO = """
+@pay.on_rollback
+async def refund(results):
+    done.append("refund 1")
+"""
+
+
+def test_it_is_told_whether_an_action_or_its_rollback_is_defined_anew(shell):
+    async def main() -> None:
+        for cell in ("from daga_nb import DagaAction", "@DagaAction" + PAY, UNDO):
+            shell.run(cell)
+        page = await pay_page(shell)
+        shell.run("@DagaAction" + PAY, **MENDED)
+        shell.run(UNDO, **{"refund 1": "refund 2"})
+        await page.rest()
+        assert [found["name"] for found in page.facts["redefined"]] == ["pay", "the rollback of pay"]
+
+    play(main())
+
+
 def test_the_same_code_again_is_no_news_and_what_cannot_be_used_is_told(shell):
     async def main() -> None:
         page = await pay_page(shell)
@@ -760,7 +780,10 @@ def test_the_same_code_again_is_no_news_and_what_cannot_be_used_is_told(shell):
         shell.run("pay = 3")
         await page.rest()
         (found,) = page.facts["redefined"]
-        assert found["words"] == "pay is no function any more: it means 'int' now"
+        assert (found["name"], found["words"]) == (
+            "pay:",
+            "pay is no function any more: it means 'int' now",
+        )
         assert "use" not in page.facts["can"]
         await page.click(cmd="run")
         await page.click(cmd="retry")

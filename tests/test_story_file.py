@@ -361,8 +361,9 @@ def test_where_nothing_can_be_written_nothing_is_left(done, tmp_path):
     (tmp_path / "folder").mkdir()
     for path in (tmp_path / "no" / "run.json", tmp_path / "folder"):
         for write in (run.save, run.report):
-            with pytest.raises(OSError, match=r"."):
+            with pytest.raises(OSError, match=r".") as failed:
                 write(path)
+            assert (failed.value.filename, failed.value.filename2) == (str(path), None)
     assert os.listdir(tmp_path) == ["folder"]
     assert os.listdir(tmp_path / "folder") == []
 

@@ -103,8 +103,8 @@ async def try_action(
     given = list(inputs) if inputs is not None else [None] * (not before)
     if len(given) != len(wanted):
         raise ForkError(
-            f"{plan.names[node]!r} gets {len(wanted)} inputs ({', '.join(wanted[:6])}): "
-            f"inputs=[...] is to have as many, not {len(given)}"
+            f"{plan.names[node]!r} gets {len(wanted)} input{'s' * (len(wanted) > 1)} "
+            f"({', '.join(wanted[:6])}): inputs=[...] is to have as many, not {len(given)}"
         )
     last = len(before)
     alone = Plan(

@@ -135,6 +135,10 @@ def write_whole(text: str, path: Path) -> Path:
         with beside.open("x", encoding="utf-8") as file:
             file.write(text)
         beside.replace(path)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error  # not of what is beside it
     finally:
         beside.unlink(missing_ok=True)
     return path

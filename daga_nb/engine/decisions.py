@@ -147,7 +147,8 @@ class RunDecisions(RunLook):
     def skip(self, name: str, value: Any = None) -> None:
         """Go on as if a failed action had given `value`.
 
-        It counts as succeeded, and is rolled back as a failed action is: it may have half happened.
+        It counts as succeeded, and is rolled back as a failed action is: it may have half happened. If all
+        others have succeeded, that is the end of the run.
 
         Raises
         ------
@@ -163,6 +164,7 @@ class RunDecisions(RunLook):
         driver.outcomes.skip(node, value)
         with driver.recorder.ticking():
             driver.recorder.record(node, NodeState.SUCCEEDED, "skipped, with a value given by hand")
+            driver.end_if_through()
 
     def replace(self, name: str, function: Any = None, *, rollback: Any = None) -> None:
         """Use another function from now on, in this run alone: for an action, its rollback, or both.

@@ -80,6 +80,8 @@ class FlowRun(RunDecisions):
     def _why_not(self, node: int, ready: tuple[int, ...]) -> str:
         name, names = self.plan.names[node], self.plan.names
         state = self._driver.machine.states[node]
+        if node in self._driver.undecided():
+            return f"{name!r} has failed, and is not stepped: retry() calls it once more"
         now = ", ".join(names[one] for one in ready) or "nothing"
         return f"{name!r} is {state.word}, and it is not its turn. What can step now: {now}"
 
@@ -184,10 +186,11 @@ class FlowRun(RunDecisions):
         rollbacks = self._driver.outcomes.rollback_errors
         group = DagaFlowError("DagaFlowError", [*found, *(rollbacks[node] for node in sorted(rollbacks))])
         group.run = self
-        failed = ", ".join(map(repr, self.errors)) or "no action"
+        failed = ", ".join(map(repr, self.errors))
         stands = self.state is RunState.ROLLBACK_INCOMPLETE or self._driver.undecided()
         told = str(self.next) if stands else self.state.word
-        group.add_note(f"flow {self._flow.name!r}, run {self._id}: failed in {failed}; {told}")
+        where = f"failed in {failed}; " if failed else ""
+        group.add_note(f"flow {self._flow.name!r}, run {self._id}: {where}{told}")
         return group
 
     def fork(

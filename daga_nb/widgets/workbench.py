@@ -258,7 +258,7 @@ class Workbench(GraphWidget):
         if self._redefined:
             facts["redefined"] = [
                 {
-                    "name": elide(one.name, 60),
+                    "name": _spoken(one),
                     "words": whole(one.problem[:LONGEST_PART]) or "is defined anew",
                     "diff": whole(one.diff),
                 }
@@ -285,3 +285,11 @@ class Workbench(GraphWidget):
             found["lab"] = self._shown = facts
         self._watch.changed(self._run, changed)
         return {name: value for name, value in found.items() if value}
+
+
+def _spoken(one: Redefinition) -> str:
+    """Give what a line about a redefinition begins with: an action, its rollback, or what has a problem."""
+    name = elide(one.name, 60)
+    if one.problem:
+        return f"{name}:"
+    return f"the rollback of {name}" if one.function is None else name

@@ -94,6 +94,7 @@ class Decide {
     const key = this.failed.join();
     if (this.which.dataset.key === key) return;
     this.which.dataset.key = key;
+    this.value.value = "";
     this.which.replaceChildren(
       html("option", { value: "-1", text: "all of them" }),
       ...this.failed.map((node) => html("option", { value: node, text: this.face.labels[node] })),

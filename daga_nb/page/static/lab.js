@@ -18,7 +18,7 @@ function renderLab({ model, el }) {
     speed: () => model.get("speed"),
     turn: (direction) => link.send({ cmd: "direction", to: direction }),
     select: (node) => link.send({ cmd: "look", node }),
-    pick: (node) => quiz.asking && send({ cmd: "predict", node }),
+    pick: (node) => quiz.asking && !viewer.past && send({ cmd: "predict", node }),
   });
   const { stage, head } = viewer;
   const quiz = new Quiz(stage.graph);
