@@ -562,3 +562,18 @@ def test_the_score_of_a_quiz_is_told_in_words(done):
 
 def test_a_lab_without_a_quiz_has_no_score(done):
     assert lab(flow_of(done)).score == ""
+
+
+@pytest.mark.skipif(not hasattr(asyncio, "eager_task_factory"), reason="this Python has no eager tasks")
+def test_what_ends_at_once_in_a_loop_of_eager_tasks_is_at_work_no_more(done):
+    async def main() -> None:
+        page = lab_of(done)
+        await page.open()
+        page.widget.until("nobody")
+        await page.click(cmd="run")
+        await page.click(cmd="rollback")
+        assert not page.widget._working
+        assert page.widget.possible == {"reset", "rerun"}
+
+    play(main(), eager=True)
+    assert done == ["do a", "do b", "do c", "do d", "undo d", "undo b", "undo c", "undo a"]

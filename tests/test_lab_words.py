@@ -11,7 +11,7 @@ from widget_page import Page, failing, lab_of
 from daga_nb import DagaAction, DagaFlow, canvas, lab
 from daga_nb.debug.preview import preview, traceback_of
 from daga_nb.errors import FlowDefinitionError
-from daga_nb.widgets.log import Log
+from daga_nb.widgets.log import Log, as_python
 
 # ---------------------------------------------------------------------- the log
 
@@ -318,3 +318,27 @@ def test_what_is_no_flow_or_no_run_is_refused_in_words(wrong):
 def test_a_speed_that_is_none_is_refused(done, wrong):
     with pytest.raises(FlowDefinitionError, match="from 0"):
         lab(lab_of(done).widget.run.flow, speed=wrong)
+
+
+@pytest.mark.parametrize(
+    "value", [complex("infj"), complex("nanj"), complex(1, float("-inf")), [float("nan")]]
+)
+def test_a_number_that_python_has_no_literal_for_is_three_dots(value):
+    assert as_python(value) == "..."
+
+
+def test_a_function_that_says_that_it_wraps_itself_is_shown(done):
+    def circle(results):
+        done.append("circle")
+
+    circle.__wrapped__ = circle
+
+    async def main() -> None:
+        page = Page(lab(DagaFlow([(circle, max)]), speed=1.0))
+        await page.open()
+        await page.click(cmd="look", node=0)
+        assert page.looks[-1]["sources"] == [["action · circle", "(no source to be had)"]]
+        await page.click(cmd="step")
+        assert done == ["circle"]
+
+    play(main())

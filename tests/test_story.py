@@ -112,6 +112,20 @@ def test_a_moment_says_what_would_have_come_next(done):
     assert done == ["do a", "do b", "undo c", "undo b", "undo a"]
 
 
+@pytest.mark.parametrize("policy", ["continue", "stop"])
+def test_a_story_that_ends_at_a_rollback_that_failed_says_what_it_waits_for(done, policy):
+    run = flow_of(done, CHAIN, how={"a": {"undo_fails": Boom("stuck")}}, on_rollback_error=policy).start(
+        faults=[failing("c")], on_failure="pause"
+    )
+    drive(run.go())
+    drive(run.rollback())
+    assert str(run.next) == "paused: the rollback of a failed; retry, or go on"
+    story = run.story
+    assert story.at(len(story)).next == run.next
+    assert str(story.at(len(story) - 1).next) == "waiting for what still rolls back"
+    assert done == ["do a", "do b", "undo c", "undo b", "undo a"]
+
+
 @pytest.mark.parametrize("position", [-1, 4, 2.0, "1", None])
 def test_a_position_that_the_story_has_not_is_refused(done, position):
     run = flow_of(done).start()

@@ -21,6 +21,7 @@ from daga_nb.debug import story_file
 from daga_nb.debug.history import story_of
 from daga_nb.debug.story_file import from_json, to_json
 from daga_nb.errors import StoryError
+from daga_nb.page.record import record_of
 from daga_nb.page.report import html_of
 
 pytestmark = pytest.mark.timeout(30)
@@ -315,6 +316,14 @@ def test_texts_of_others_come_through_whole(done, load, text, tmp_path):
     assert loaded.plan.names == flow.plan.names
     assert html_of(loaded)
     assert done == [f"do {text}", f"do {text}", f"undo {text}", f"undo {text}"]
+
+
+def test_halves_of_characters_in_a_file_reach_no_page(load, data):
+    data["input"] = data["events"][1][4] = data["events"][2][5] = "\ud800"
+    data["lines"] = [[1, "\udfff"]]
+    story = load(data)
+    assert (story.input, story.notes[2].text, story.lines) == ("\ufffd", "\ufffd", ((1, "\ufffd"),))
+    assert json.dumps(record_of(story), ensure_ascii=False).encode()
 
 
 def test_many_failures_at_once_make_a_long_reason_that_can_be_loaded(done, load):

@@ -14,7 +14,7 @@ from daga_nb.core.machine import fold
 from daga_nb.core.moves import Policy, Undo
 from daga_nb.core.plan import Plan
 from daga_nb.core.states import NodeState, RunState
-from daga_nb.debug.preview import LONGEST_TEXT, preview
+from daga_nb.debug.preview import LONGEST_TEXT, preview, whole
 from daga_nb.debug.story import Note, Story
 from daga_nb.errors import IllegalTransition, StoryError
 
@@ -94,7 +94,7 @@ def from_json(data: Any) -> Story:
     story = Story(
         flow=data["flow"],
         run=data["run"],
-        input=data["input"],
+        input=whole(data["input"]),
         plan=plan,
         undo=tuple(_UNDO[one] for one in undo),
         policy=_policy(data["policy"]),
@@ -239,7 +239,7 @@ def _events(rows: Any, plan: Plan) -> tuple[tuple[Event, ...], tuple[Note, ...]]
         name = None if node is None else plan.names[node]
         fields = (seq, at, name, state, attempt, reason)
         events.append(Event.from_json(dict(zip(Event._fields, fields, strict=True))))
-        notes.append(Note(text, took))
+        notes.append(Note(whole(text), took))
     return tuple(events), tuple(notes)
 
 
@@ -252,6 +252,6 @@ def _lines(rows: Any, events: int) -> tuple[tuple[int, str], ...]:
         seq, text = row
         _check(type(seq) is int and last <= seq <= events, "lines")
         _check(isinstance(text, str) and len(text) <= LONGEST_TEXT, "lines")
-        found.append((seq, text))
+        found.append((seq, whole(text)))
         last = seq
     return tuple(found)

@@ -7,6 +7,7 @@ import inspect
 import textwrap
 import tokenize
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from daga_nb.core.states import NodeState
@@ -54,7 +55,7 @@ class Sources:
         if key not in self._texts:
             try:
                 text = textwrap.dedent(inspect.getsource(plain)).rstrip()
-            except (OSError, TypeError, IndexError, SyntaxError, tokenize.TokenError):
+            except (OSError, TypeError, ValueError, IndexError, SyntaxError, tokenize.TokenError):
                 text = "(no source to be had)"
             self._texts[key] = text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + "\n…"
         return self._texts[key]
@@ -63,7 +64,8 @@ class Sources:
 def _plain(function: Any) -> Any:
     while isinstance(function, functools.partial):
         function = function.func
-    function = inspect.unwrap(function)
+    with suppress(ValueError):  # it says that it wraps itself
+        function = inspect.unwrap(function)
     return function if inspect.isroutine(function) or isinstance(function, type) else type(function).__call__
 
 

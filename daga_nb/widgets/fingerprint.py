@@ -149,5 +149,5 @@ def source_of(value: Any) -> str:
     plain = type(plain).__call__ if issubclass(type(plain), DagaAction) else plain
     try:
         return textwrap.dedent(inspect.getsource(plain)).rstrip()
-    except (OSError, TypeError, IndexError, SyntaxError, tokenize.TokenError):
+    except (OSError, TypeError, ValueError, IndexError, SyntaxError, tokenize.TokenError):
         return ""

@@ -23,6 +23,8 @@ __all__ = ["Log", "as_python"]
 
 KEPT_LINES = 2000
 _LONGEST_VALUE = 400
+_NO_NUMBERS = {"inf", "nan", "infj", "nanj"}
+"""What the repr of a number calls by a name that Python does not know."""
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
 """The colours and moves of a terminal: the log has its own."""
@@ -165,7 +167,7 @@ def as_python(value: object) -> str:
         names = [one.id for one in ast.walk(ast.parse(text, mode="eval")) if isinstance(one, ast.Name)]
     except Exception:  # whatever ails its repr
         return "..."
-    return text if len(text) <= _LONGEST_VALUE and not {"inf", "nan"} & {*names} else "..."
+    return text if len(text) <= _LONGEST_VALUE and not _NO_NUMBERS & {*names} else "..."
 
 
 def _cut(line: str, lost: int) -> str:

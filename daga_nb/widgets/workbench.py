@@ -159,7 +159,7 @@ class Workbench(GraphWidget):
                 with capture_prints(self._print):
                     await begin()
             finally:
-                del self._working[task]
+                self._working.pop(asyncio.current_task(), None)  # type: ignore[arg-type]
                 self._log.end_lines()
                 if self._has_failed:
                     self._has_failed = False
@@ -167,7 +167,8 @@ class Workbench(GraphWidget):
                 self._feed.rest()
 
         task = self._home.start(work())
-        self._working[task] = paced
+        if not task.done():  # an eager task may have ended by now
+            self._working[task] = paced
         self._feed.touch()
 
     async def rest(self) -> None:
