@@ -250,7 +250,7 @@ class Notebook:
         )
         light = "true" if name.endswith("Light") else "false"
         self.page.wait_for_selector(f"body[data-jp-theme-light='{light}']", state="attached")
-        # While the theme changes, a picture of JupyterLab's own lies over the page and takes the clicks.
+        # While the theme changes, a picture of JupyterLab's lies over the page, and would take the clicks.
         self.page.wait_for_selector("#jupyterlab-splash", state="detached")
 
     # --------------------------------------------------------------------- lab

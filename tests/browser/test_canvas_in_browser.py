@@ -109,7 +109,8 @@ def test_the_keys_work_the_lab_and_insert_no_cells(notebook):
     assert notebook.cells() == cells
     assert notebook.evaluate("panel().content.mode") == "command"
     # C has opened the scenarios, where V and Enter have saved one: Escape closes them first.
-    page.wait_for_selector(".dnb-scenario-list button")
+    page.wait_for_selector(".dnb-scenario-list button:has-text('v.scenario.json')")
+    (notebook.server.folder / "v.scenario.json").unlink()
     page.keyboard.press("Escape")
     page.wait_for_selector(".dnb-scenarios", state="hidden")
     page.keyboard.press("Escape")

@@ -51,8 +51,10 @@ class Decide {
     keepFocus(this.element, () => this.show(facts));
   }
 
+  /** Nothing can be decided: there is no kernel. */
   hide() {
     keepFocus(this.element, () => (this.element.hidden = true));
+    for (const made of Object.values(this.buttons)) enable(made, false);
   }
 
   /** @param {any} facts */

@@ -2,7 +2,6 @@
 // The graph: bands, edges, cards. Drawn once from the layout; a change of state only changes attributes.
 
 const FLASHES = 40;
-const MANY = 400;
 
 class Graph {
   /**
@@ -18,7 +17,7 @@ class Graph {
     this.frame = svg("svg", { class: "dnb-graph", role: "group", tabindex: 0, "aria-label": `graph of ${face.name}: the arrow keys walk through it` }, this.tip, this.world);
     /** @type {NodeCard[]} */
     this.cards = [];
-    /** @type {{ tail: number, head: number, points: number[][], box: number[], element: any, away: boolean }[]} */
+    /** @type {{ tail: number, head: number, points: number[][], box: number[], element: any, away: boolean, tips: any }[]} */
     this.edges = [];
     /** @type {number[][]} */
     this.touching = [];
@@ -31,11 +30,6 @@ class Graph {
     this.crowd = new Crowd(face, this);
     /** Where the edges and the cards stand that are seen. */
     this.shown = [svg("g"), svg("g")];
-  }
-
-  /** So many cards that only those are drawn as elements that can be read. */
-  get crowded() {
-    return this.cards.length > MANY;
   }
 
   close() {
@@ -53,10 +47,10 @@ class Graph {
     this.edges = layout.edges.map((/** @type {any} */ { tail, head, points }, /** @type {number} */ index) => {
       if (tail >= 0) this.touching[tail].push(index);
       this.touching[head].push(index);
-      return { tail, head, points, box: around(points), element: edgeOf(points), away: false };
+      return { tail, head, points, box: around(points), element: edgeOf(points), away: false, tips: null };
     });
     // So many moving parts would only be slow: states are then shown without motion.
-    this.frame.classList.toggle("dnb-many", layout.boxes.length > MANY);
+    this.frame.classList.toggle("dnb-many", this.crowd.many);
     const options = { breakable: this.breakable, size: nameSize(this.face, layout.boxes) };
     this.cards = layout.boxes.map(
       (/** @type {number[]} */ box, /** @type {number} */ number) => new NodeCard(this.face, number, box, options),
@@ -68,52 +62,6 @@ class Graph {
     if (marks.length) this.paintAll(marks);
     this.cards[this.now]?.element.classList.add("dnb-here");
     if (this.selected >= 0) this.select(this.selected);
-  }
-
-  /** Of very many cards and edges, have only those stand in the picture that are seen. @param {Camera} camera */
-  look(camera) {
-    if (!this.crowded || !this.layout) return;
-    const far = this.frame.dataset.distance === "farthest";
-    const [left, top, right, bottom] = camera.view;
-    const seen = (/** @type {number[]} */ [x, y, width, height]) => !far && x < right && y < bottom && x + width > left && y + height > top;
-    this.cards.forEach((card, number) => {
-      this.place(number, !seen(this.layout.boxes[number]) && number !== this.selected);
-      if (!far && !card.away) card.dress(this.frame.dataset.distance ?? "");
-    });
-    this.edges.forEach((edge, index) => {
-      const away = !seen(edge.box);
-      if (edge.away === away) return;
-      edge.away = away;
-      if (away) edge.element.remove();
-      else {
-        this.paintEdge(index);
-        this.shown[0].append(edge.element);
-      }
-    });
-    this.crowd.look(far ? camera : null);
-  }
-
-  /**
-   * @param {number} number
-   * @param {boolean} away whether a card is not seen
-   */
-  place(number, away) {
-    const card = this.cards[number];
-    if (card.away === away) return;
-    card.away = away;
-    if (away) card.element.remove();
-    else {
-      card.catchUp();
-      this.shown[1].append(card.element);
-    }
-  }
-
-  /**
-   * The card at a point of the graph; -1 for none.
-   * @param {number[]} point
-   */
-  at([x, y]) {
-    return this.layout.boxes.findIndex((/** @type {number[]} */ box) => x >= box[0] && y >= box[1] && x <= box[0] + box[2] && y <= box[1] + box[3]);
   }
 
   /** @param {any[][]} marks */
@@ -136,7 +84,7 @@ class Graph {
     }
     touched.forEach((index) => this.paintEdge(index));
     this.crowd.change();
-    if (moved.length <= FLASHES && this.cards.length <= MANY && !calm()) moved.forEach((card) => card.flash());
+    if (moved.length <= FLASHES && !this.crowd.many && !calm()) moved.forEach((card) => card.flash());
   }
 
   /** @param {number} index */
@@ -153,7 +101,7 @@ class Graph {
     const mode = away ? "" : this.mode(index);
     if (!mode || element.dataset.mode === mode) return;
     element.dataset.mode = mode;
-    if (this.crowded) tipped(element, mode === "back" || mode === "undone");
+    this.crowd.tip(this.edges[index]);
   }
 
   /**
@@ -186,7 +134,7 @@ class Graph {
     this.cards[this.selected]?.glow();
     this.selected = number;
     const card = this.cards[number];
-    if (card) this.place(number, false);
+    if (card) this.crowd.place(number, false);
     this.crowd.change();
     card?.offer();
     card?.element.classList.add("dnb-selected");
@@ -263,16 +211,6 @@ function rootOf([x, y, width, height]) {
   );
 }
 
-/**
- * The box around points, the tips of the edge included.
- * @param {number[][]} points
- */
-function around(points) {
-  const [xs, ys] = [0, 1].map((axis) => points.map((point) => point[axis]));
-  const [x, y] = [Math.min(...xs) - 12, Math.min(...ys) - 12];
-  return [x, y, Math.max(...xs) + 12 - x, Math.max(...ys) + 12 - y];
-}
-
 /** @param {number[][]} points control points of cubic Bézier curves */
 function edgeOf(points) {
   const [first, ...rest] = points;
@@ -287,17 +225,6 @@ function edgeOf(points) {
     svg("path", { class: "dnb-tip dnb-forward", d: tip(points[points.length - 1], points[points.length - 2]) }),
     svg("path", { class: "dnb-tip dnb-backward", d: tip(first, points[1]) }),
   );
-}
-
-/**
- * Have only the tip stand in an edge that is seen.
- * @param {any} edge
- * @param {boolean} back
- */
-function tipped(edge, back) {
-  edge.tips ??= [...edge.querySelectorAll(".dnb-tip")];
-  edge.tips[back ? 0 : 1].remove();
-  edge.append(edge.tips[back ? 1 : 0]);
 }
 
 /**

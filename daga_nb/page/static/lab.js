@@ -60,6 +60,7 @@ function renderLab({ model, el }) {
       if (link.line === "saved") {
         head.say(SAVED);
         bar.lose();
+        decide.hide();
         viewer.history.forkable(false);
       }
     },

@@ -2,7 +2,7 @@
 // The log and the lines of Python: newest visible, unless the reader has scrolled up. It follows the slider.
 
 const SEEN = 300;
-const AT_ONCE = 40;
+const AT_ONCE = 20;
 const SOON = 250;
 const KEPT = 20000;
 

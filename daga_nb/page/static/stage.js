@@ -18,7 +18,7 @@ class Stage {
     this.asked = asked;
     this.face = model.get("_face");
     this.graph = new Graph(this.face, Boolean(asked.plant));
-    this.camera = new Camera(this.graph.frame, this.graph.world, (camera) => this.graph.look(camera));
+    this.camera = new Camera(this.graph.frame, this.graph.world, (camera) => this.graph.crowd.look(camera));
     this.element = html("div", { class: "dnb-stage" }, this.graph.frame, this.graph.crowd.element);
     this.legend = html("div", { class: "dnb-under" }, legendOf(this.face.looks), zoomButtons(this.camera, asked.roomy ? this.viewButtons() : []));
     this.graph.frame.addEventListener("click", (/** @type {MouseEvent} */ event) => this.click(event));
@@ -98,7 +98,7 @@ class Stage {
   nodeOf(event) {
     const node = /** @type {Element} */ (event.target).closest(".dnb-node");
     if (node instanceof SVGElement) return Number(node.dataset.node);
-    return this.graph.crowd.camera ? this.graph.at(this.camera.under(/** @type {MouseEvent} */ (event))) : -1;
+    return this.graph.crowd.camera ? this.graph.crowd.at(this.camera.under(/** @type {MouseEvent} */ (event))) : -1;
   }
 
   /** @param {PointerEvent} event */

@@ -1,0 +1,97 @@
+// @ts-check
+// What sits on a card: that it failed, planted failures, breakpoints, and the handles that plant them.
+
+/**
+ * The mark that stays on an action that failed, also after its rollback.
+ * @param {any} face
+ * @param {number} height
+ */
+function failedBadge(face, height) {
+  return svg(
+    "g",
+    { class: "dnb-failed", transform: `translate(2 ${height - 1})` },
+    svg("title", { text: "it failed" }),
+    svg(
+      "g",
+      { class: "dnb-pin" },
+      svg("circle", { r: 9 }),
+      svg("text", { "font-size": 12, text: face.failed_glyph }),
+    ),
+  );
+}
+
+/**
+ * A planted failure: a pill on the side where it strikes. Before the effect: where the edges come in; after
+ * it: where they go out; in the rollback: below, on the way back.
+ * @param {any} face
+ * @param {string} place
+ * @param {number} index
+ * @param {number} width
+ * @param {number} height
+ */
+function faultBadge(face, place, index, width, height) {
+  const words = face.place_pills[index];
+  const room = 28 + widthOf(words, `650 13px ${FONT}`);
+  const x = place === "before" ? -6 : width - room + 6;
+  const y = place === "rollback" ? height - 7 : -12;
+  return svg(
+    "g",
+    { class: "dnb-fault", "data-place": place, transform: `translate(${x} ${y})` },
+    svg("title", { text: `failure planted ${face.place_words[index]}` }),
+    svg(
+      "g",
+      { class: "dnb-pin" },
+      svg("rect", { width: room, height: 20, rx: 10 }),
+      svg("text", { class: "dnb-bolt", x: 11, y: 10.5, "font-size": 13, text: face.fault_glyph }),
+      svg("text", { class: "dnb-pill", x: 20, y: 10.5, "font-size": 13, text: words }),
+    ),
+  );
+}
+
+/**
+ * Seen on the card under the pointer and on the selected one: a click plants a failure, or moves it on.
+ * @param {any} face
+ * @param {number} width
+ */
+function handleOf(face, width) {
+  return svg(
+    "g",
+    { class: "dnb-handle", transform: `translate(${width - 4} 1)` },
+    svg("circle", { r: 11 }),
+    svg("text", { "font-size": 13, text: face.fault_glyph }),
+    svg("title", { text: "plant a failure, move it on, or remove it (F)" }),
+  );
+}
+
+/** @param {number} r */
+function pauseSign(r) {
+  const [x, y, w] = [r * 0.42, r * 0.5, r * 0.3];
+  return `M${-x} ${-y}h${w}v${2 * y}h${-w}zM${x - w} ${-y}h${w}v${2 * y}h${-w}z`;
+}
+
+/**
+ * A breakpoint: on the side where the run comes in, forward on the left, back on the right.
+ * @param {string} phase
+ * @param {number} width
+ * @param {number} height
+ */
+function stopBadge(phase, width, height) {
+  const back = phase !== "forward";
+  return svg(
+    "g",
+    { class: "dnb-stop", "data-phase": phase, transform: `translate(${back ? width + 1 : -1} ${height / 2})` },
+    svg("title", { text: `stops before ${back ? "its rollback" : "it"}` }),
+    svg("g", { class: "dnb-pin" }, svg("circle", { class: "dnb-stop-halo", r: 14 }), svg("circle", { class: "dnb-stop-face", r: 9.5 }), svg("path", { d: pauseSign(9.5) })),
+  );
+}
+
+/** @param {number} height */
+function stopHandle(height) {
+  return svg(
+    "g",
+    { class: "dnb-stop-handle", transform: `translate(-1 ${height / 2})` },
+    svg("circle", { r: 9.5 }),
+    svg("path", { d: pauseSign(9.5) }),
+    svg("title", { text: "stop before it, before its rollback, or not at all (S)" }),
+  );
+}
