@@ -859,3 +859,21 @@ def test_in_a_quiz_too_and_the_learner_is_asked_first(done):
         assert done == ["do a"]
 
     play(main())
+
+
+def test_a_skipped_action_says_so_where_others_have_their_duration(done):
+    async def main() -> None:
+        page = lab_of(done, [("a", "b")], how={"a": {"fails": Boom("no")}}, faults=())
+        page.widget.on_failure = "pause"
+        await page.open()
+        await page.click(cmd="run")
+        await page.click(cmd="skip", node=0, to="17")
+        page.ask(cmd="look", node=0)
+        await page.rest()
+        assert page.nodes[0][:2] == [2, "skipped"]
+        assert page.widget._tape.rows[-1][:3] == [0, 2, "skipped"]
+        rows = dict(page.looks[-1]["rows"])
+        assert (rows["result"], "took" in rows) == ("17", False)
+        assert page.widget.run.skipped == ("a",)
+
+    play(main())

@@ -107,6 +107,7 @@ RUN = {
     "replace",
     "retry",
     "skip",
+    "skipped",
     "stopped_at",
     "undecided",
     "until",

@@ -61,7 +61,7 @@ def test_going_on_stops_before_the_first_undo_and_the_head_gives_nothing_away(do
         assert done == ["do a", "do b", "do c"]
         assert page.states() == ["succeeded", "succeeded", "succeeded", "failed"]
         assert quiz(page) == {"asking": True, "guess": [], "verdict": None, "score": "0 of 0 right"}
-        assert page.facts["next"] == "what is undone next? Click it, then step (N)"
+        assert page.facts["next"] == "what is undone next? Click it, then Batch (N)"
         assert page.facts["front"] == 0
         assert not {"run", "step", "action"} & set(page.facts["can"])
 

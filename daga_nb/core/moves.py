@@ -7,9 +7,13 @@ from typing import Literal, NamedTuple
 
 from daga_nb.core.states import State
 
-__all__ = ["Direction", "Due", "Policy", "Ready", "Undo"]
+__all__ = ["SKIPPED", "Direction", "Due", "Policy", "Ready", "Undo"]
 
 Direction = Literal["forward", "back"]
+
+
+SKIPPED = "skipped, with a value given by hand"
+"""The reason of the event by which a failed action counts as succeeded."""
 
 
 class Undo(Enum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from daga_nb.core.events import Event
-from daga_nb.core.moves import Undo
+from daga_nb.core.moves import SKIPPED, Undo
 from daga_nb.core.states import NodeState, RunState
 from daga_nb.engine.admission import HOLD, OnFailure, check_on_failure
 from daga_nb.engine.faults import Fault, Where, find_node
@@ -163,7 +163,7 @@ class RunDecisions(RunLook):
             )
         driver.outcomes.skip(node, value)
         with driver.recorder.ticking():
-            driver.recorder.record(node, NodeState.SUCCEEDED, "skipped, with a value given by hand")
+            driver.recorder.record(node, NodeState.SUCCEEDED, SKIPPED)
             driver.end_if_through()
 
     def replace(self, name: str, function: Any = None, *, rollback: Any = None) -> None:

@@ -129,6 +129,11 @@ class RunLook:
         return ByName(self.plan, self._driver.outcomes.errors)
 
     @property
+    def skipped(self) -> tuple[str, ...]:
+        """The actions that failed and count as succeeded all the same, in plan order."""
+        return tuple(self.plan.names[node] for node in sorted(self._driver.outcomes.skipped))
+
+    @property
     def rollback_results(self) -> Mapping[str, Any]:
         """What the rollbacks returned, live, by display name."""
         return ByName(self.plan, self._driver.outcomes.rollback_results)

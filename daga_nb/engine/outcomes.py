@@ -143,6 +143,7 @@ class Outcomes:
         """Take `value` for the result of an action that failed; its rollback is still told the truth."""
         error = self.errors.get(node)
         self.forget(node, "forward")
+        self.durations.pop(node, None)
         self.skipped[node] = error
         self.results[node] = value
 

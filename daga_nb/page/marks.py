@@ -22,6 +22,7 @@ __all__ = [
     "PHASES",
     "PLACES",
     "RUN_STATES",
+    "SKIPPED_WORD",
     "STATES",
     "Planted",
     "edge_mode",
@@ -51,6 +52,9 @@ FACTS = (
 )  # fmt: skip
 """What an inspector says of an action, in this order; after it ``failed`` and ``rollback failed``."""
 
+SKIPPED_WORD = "skipped"
+"""What stands on the card of a skipped action where others have their duration."""
+
 MODES = ("idle", "done", "flow", "back", "undone", "dead")
 
 _NUMBER = {state: number for number, state in enumerate(STATES)}
@@ -58,6 +62,7 @@ _RUN_NUMBER = {state: number for number, state in enumerate(RUN_STATES)}
 _BIT = {place: 1 << number for number, place in enumerate(PLACES)}
 
 _N = NodeState
+_DONE = frozenset({_N.SUCCEEDED, _N.KEPT})
 _BUSY = frozenset({_N.RUNNING, _N.ROLLING_BACK})
 
 
@@ -154,9 +159,11 @@ def node_mark(run: FlowRun, node: int, planted: Mapping[str, Planted]) -> list[A
     if state not in _BUSY and state is not _N.PENDING:
         back = state is _N.ROLLED_BACK or state is _N.ROLLBACK_FAILED
         lasted = run.duration(name, rollback=back)
+    skipped = lasted is None and state in _DONE and name in run.skipped
+    time = SKIPPED_WORD if skipped else seconds(lasted)
     failed = name in run.errors and state is not _N.UNKNOWN
     faults, breaks = planted.get(name, NOTHING)
-    return [_NUMBER[state], seconds(lasted), faults, int(failed), breaks]
+    return [_NUMBER[state], time, faults, int(failed), breaks]
 
 
 def head(run: FlowRun) -> dict[str, Any]:

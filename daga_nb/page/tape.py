@@ -7,11 +7,11 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from daga_nb.core.events import Event
-from daga_nb.core.moves import Undo
+from daga_nb.core.moves import SKIPPED, Undo
 from daga_nb.core.plan import Plan
 from daga_nb.core.states import NodeState
 from daga_nb.debug.preview import LONGEST_TEXT, whole
-from daga_nb.page.marks import RUN_STATES, STATES
+from daga_nb.page.marks import RUN_STATES, SKIPPED_WORD, STATES
 from daga_nb.render.text import elide, seconds
 
 if TYPE_CHECKING:
@@ -72,6 +72,8 @@ class Tape:
             node = self._ids[event.node]
             kept = event.state is _N.KEPT and self._of[node]  # it was not called again
             time = self.rows[self._of[node][-1]][2] if kept else seconds(note.took)
+            if event.reason == SKIPPED:
+                time = SKIPPED_WORD
             self._of[node].append(len(self.rows))
             row = [node, state, time, int(event.node in self._failed), at]
         self.rows.append(row)

@@ -217,7 +217,7 @@ class Workbench(GraphWidget):
     def _head(self, run: FlowRun) -> dict[str, Any]:
         head = super()._head(run)
         if self._asking:
-            head |= {"next": "what is undone next? Click it, then step (N)", "front": 0}
+            head |= {"next": "what is undone next? Click it, then Batch (N)", "front": 0}
         elif self._to_turn:
             failed = ", ".join(map(elide, run.undecided[:6]))
             head["next"] = f"{failed} failed; going on rolls back, or retry, or skip with a value"

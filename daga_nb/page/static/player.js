@@ -13,16 +13,7 @@ function playerOf(record, height = null) {
     turn: (direction) => model.set("direction", direction),
     select: (node) => viewer.look(record.details[node]),
   });
-  const speed = html("input", {
-    type: "range",
-    min: 0,
-    max: 100,
-    value: 50,
-    "aria-label": "speed",
-    title: "How fast the story is played back",
-    oninput: () => model.set("speed", Number(speed.value) / 100),
-  });
-  viewer.history.element.append(html("label", { class: "dnb-speed" }, html("span", { class: "dnb-soft", text: "speed" }), speed));
+  viewer.history.element.append(speedOf(model));
   const box = html(
     "div",
     { class: "daga dnb-box dnb-player", tabindex: 0, role: "region", "aria-label": `story of ${record.face.name}` },
@@ -42,4 +33,18 @@ function playerOf(record, height = null) {
     sizes.disconnect();
   };
   return { element: box, viewer, close };
+}
+
+/** How fast a story is played back. @param {Still} model */
+function speedOf(model) {
+  const speed = html("input", {
+    type: "range",
+    min: 0,
+    max: 100,
+    value: 100 * model.get("speed"),
+    "aria-label": "speed",
+    title: "How fast the story is played back",
+    oninput: () => model.set("speed", Number(speed.value) / 100),
+  });
+  return html("label", { class: "dnb-speed" }, html("span", { class: "dnb-soft", text: "speed" }), speed);
 }

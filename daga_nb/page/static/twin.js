@@ -118,6 +118,7 @@ function renderTwin({ model, el }) {
     box.classList.toggle("dnb-apart", Boolean(found.first) && places.some((place) => place >= found.first.position));
   };
   const history = new History(/** @type {any} */ (both), { seek, live: () => seek(both.length), speed: () => still.get("speed") });
+  history.element.append(speedOf(still));
   const first = html("div", { class: "dnb-first" });
   if (found.first) {
     first.append(
