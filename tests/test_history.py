@@ -14,6 +14,7 @@ from widget_page import Page
 from daga_nb import DagaAction, DagaFlow, lab
 from daga_nb.debug.history import MOST_LINES
 from daga_nb.debug.preview import LONGEST_TEXT, preview, traceback_of
+from daga_nb.debug.story_file import from_json, to_json
 
 
 def texts(run: Any, name: str) -> list[str]:
@@ -289,3 +290,14 @@ def test_an_error_that_minds_being_looked_at_is_shown_in_short(done):
     assert texts(run, "b")[1] == "failed: Evil: declined"
     assert len(run.story.notes) == len(run.events)
     assert done == ["do a", "do b", "undo b", "undo a"]
+
+
+def test_a_line_that_is_printed_while_a_story_is_taken_stands_at_its_end(done):
+    run = flow_of(done).start()
+    history = run.take_notes()
+    play(run.step())
+    history.lines.append((len(run.events) + 1, "printed on another thread, after one more event"))
+    story = run.story
+    assert [seq for seq, _ in story.lines] == [len(story)]
+    assert from_json(to_json(story)) == story
+    assert done == ["do a"]

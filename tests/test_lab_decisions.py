@@ -740,6 +740,33 @@ def test_what_was_taken_into_use_stays_in_use_in_the_next_runs(shell):
     play(main())
 
 
+def test_a_failure_in_a_rollback_that_was_taken_into_use_is_replayed(shell):
+    refund = """
+        @DagaAction
+        async def pay(results):
+            return "paid"
+
+        @pay.on_rollback
+        async def refund(results):
+            done.append("refund")
+    """
+
+    async def main() -> None:
+        page = await pay_page(shell)
+        shell.run(refund)
+        await page.click(cmd="use")
+        node = page.widget.run.plan.ids["pay"]
+        await page.click(cmd="plant", node=node, where="rollback", kind="ValueError")
+        await page.click(cmd="keep", to="stuck")
+        await page.click(cmd="replay", to=1)
+        assert errors(page) == []
+        await page.click(cmd="rollback")
+        assert page.states()[node] == "rollback failed"
+
+    play(main())
+    assert shell.book.done == []
+
+
 def test_what_was_not_taken_into_use_is_not_used(shell):
     async def main() -> None:
         page = await pay_page(shell)

@@ -489,20 +489,6 @@ def test_next_while_actions_run_and_while_they_roll_back(done):
     assert play(main()) == ["waiting for what still runs", "waiting for what still rolls back"]
 
 
-def test_next_after_a_failure_that_waits_although_it_is_not_to_pause_any_more(done):
-    async def main() -> None:
-        run = flow_of(done, nodes="a").start(faults=[Fault.raising(Boom("no"), at="a")], on_failure="pause")
-        await run.go()
-        paused = str(run.next)
-        run.on_failure = "rollback"
-        assert str(run.next) == paused == "paused: a failed; retry, skip with a value, or roll back"
-        await run.step()
-        assert run.state is RunState.ROLLED_BACK
-
-    play(main())
-    assert done == ["undo a"]
-
-
 def test_next_of_a_dirty_end(done):
     run = flow_of(done, nodes="a", how={"a": {"undo": False}}).start()
     play(run.finish())

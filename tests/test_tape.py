@@ -108,7 +108,7 @@ SHOWN: dict[str, dict[str, dict[str, str]]] = {
             "rollback result": "'undone b'",
         }
     },
-    "skipped": {"b": {"attempt": "1", "inputs": "['a']", "result": "'by hand'", "took": "<1 ms"}},
+    "skipped": {"b": {"attempt": "1", "inputs": "['a']", "result": "'by hand'"}},
     "kept": {
         "a": {
             "attempt": "1",

@@ -122,5 +122,8 @@ def story_of(run: RunLook, history: History | None) -> Story:
         started_at=run.started_at,
         events=events,
         notes=notes,
-        lines=() if history is None else tuple(history.lines),
+        # On another thread one may be printed between events that came after these.
+        lines=()
+        if history is None
+        else tuple((min(seq, len(events)), line) for seq, line in [*history.lines]),
     )

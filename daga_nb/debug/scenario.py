@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
@@ -115,8 +115,12 @@ class Scenario:
             raise ScenarioError(f"{short(run)} is no run: give one, flow.start(...)")
         return cls(name, run.input, run.faults, run.breakpoints, run.on_failure, run.flow.name)
 
-    def start(self, flow: DagaFlow[Any, Any]) -> FlowRun:
+    def start(
+        self, flow: DagaFlow[Any, Any], prepare: Callable[[FlowRun], object] = lambda run: None
+    ) -> FlowRun:
         """Give a run of `flow` in which all this is planted, and that has run nothing yet.
+
+        `prepare` is given the run before that: what it replaces may bring the rollback that is to fail.
 
         Raises
         ------
@@ -126,7 +130,10 @@ class Scenario:
         if isinstance(flow, FlowRun):
             raise ScenarioError("a scenario starts a run of its own: give the flow, run.flow")
         try:
-            run = flow.start(plain(self.input, "input"), faults=self.faults, on_failure=self.on_failure)
+            run = flow.start(plain(self.input, "input"), on_failure=self.on_failure)
+            prepare(run)
+            for fault in self.faults:
+                run.inject(fault)
             for one in self.breakpoints:
                 run.break_at(one.at, one.phase)
         except (FaultError, StepError) as error:

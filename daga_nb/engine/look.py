@@ -163,10 +163,7 @@ class RunLook:
     @property
     def next(self) -> NextStep:
         """What the next step would do, forward or back; as text, in words."""
-        machine = self._driver.machine
-        # What failed waits also if failures were let pause the run, and are not to any more.
-        stands = machine.run_state is RunState.RUNNING and not (self.busy or self._driver.closing)
-        return next_step(machine, machine.undecided() if stands else self._driver.undecided())
+        return next_step(self._driver.machine, self._driver.undecided())
 
     @property
     def busy(self) -> bool:

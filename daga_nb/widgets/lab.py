@@ -193,7 +193,7 @@ class FlowLab(LabDecisions):
         """
         self._check_idle()
         found = scenario if isinstance(scenario, Scenario) else Scenario.load(scenario)
-        run = self._use_again(found.start(self._flow))
+        run = found.start(self._flow, self._use_again)
         if not isinstance(scenario, Scenario):
             self._log.say(f"{{lab}}.replay({os.fspath(scenario)!r})")
         self._begin(run, f"replays the scenario {found}", ())
