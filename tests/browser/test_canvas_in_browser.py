@@ -250,7 +250,7 @@ INKS = """(() => {
 
 def test_very_many_cards_are_one_picture_from_afar_and_cards_when_near(notebook):
     # So small that their fill is seen, and too many to be elements.
-    notebook.show(big(600, 12), "run = flow.start()\ncanvas(run)")
+    notebook.show(big(600, 12) + "from ipywidgets import VBox", "run = flow.start()\nVBox([canvas(run)])")
     page = notebook.page
     page.focus(".dnb-canvas")
     page.keyboard.press("0")
