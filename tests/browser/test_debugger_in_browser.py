@@ -48,8 +48,8 @@ def test_breakpoints_stop_the_run_forward_and_back_and_a_pause_takes_hold(notebo
     notebook.keys("s")
     notebook.see(stop_at(FLIGHT, "rollback"))
     assert page.locator(stop_at(FLIGHT)).count() == 0
-    notebook.see(".dnb-two .dnb-toggle[aria-pressed=true]", "its rollback")
-    assert notebook.read(".dnb-two .dnb-toggle[aria-pressed=false]") == "the action"
+    notebook.see(".dnb-stop-toggles .dnb-toggle[aria-pressed=true]", "its rollback")
+    assert notebook.read(".dnb-stop-toggles .dnb-toggle[aria-pressed=false]") == "the action"
 
     # Pause: what runs, finishes.
     notebook.ask("gate.clear()")
@@ -65,7 +65,7 @@ def test_breakpoints_stop_the_run_forward_and_back_and_a_pause_takes_hold(notebo
 
     # The inspector's toggle; Run stops there once, and goes on.
     notebook.node(PAY).click()
-    page.click(".dnb-two .dnb-toggle:has-text('the action')[aria-disabled=false]")
+    page.click(".dnb-stop-toggles .dnb-toggle:has-text('the action')[aria-disabled=false]")
     notebook.see(stop_at(PAY))
     notebook.press("run")
     notebook.see(".dnb-next", "stopped before pay")

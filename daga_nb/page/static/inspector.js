@@ -43,7 +43,7 @@ class Inspector {
         html("div", { class: "dnb-label" }, html("span", { text: `${face.fault_glyph} plant a failure` }), this.kind),
         html("div", { class: "dnb-toggles" }, ...this.toggles),
         html("div", { class: "dnb-label" }, html("span", { text: "stop before" })),
-        html("div", { class: "dnb-toggles" }, ...this.stops, this.until),
+        html("div", { class: "dnb-toggles dnb-stop-toggles" }, ...this.stops, this.until),
       ),
       this.errors,
       this.rows,
