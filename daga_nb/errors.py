@@ -179,17 +179,30 @@ class DagaFlowError(ExceptionGroup[Exception]):
         return group
 
 
+def kind_of(value: object) -> str:
+    """Give the name of the class of `value`, also of one that hides it.
+
+    >>> kind_of(17)
+    'int'
+    """
+    try:
+        return str(type(value).__name__)
+    except BaseException as refused:  # a metaclass may do anything
+        log.debug("a class has no name to show: %s", type(refused))
+        return "(a class without a name)"
+
+
 def describe(error: BaseException, limit: int = 200) -> str:
     """Give an error as one short line, also when its own ``str`` is broken.
 
     >>> describe(TimeoutError("no answer"))
     'TimeoutError: no answer'
     """
-    kind = type(error).__name__
+    kind = kind_of(error)
     try:
         text = " ".join(str(error).split())
     except BaseException as broken:  # it is only words that are made here: even a SystemExit is about them
-        text = f"(its message cannot be shown: {type(broken).__name__})"
+        text = f"(its message cannot be shown: {kind_of(broken)})"
     if len(text) > limit:
         text = text[: limit - 1] + "…"
     return f"{kind}: {text}" if text else kind
@@ -202,4 +215,4 @@ def add_note_once(error: BaseException, note: str) -> None:
         if not isinstance(notes, list) or note not in notes:
             error.add_note(note)
     except BaseException as refused:
-        log.debug("%s takes no note (%s): %s", type(error).__name__, type(refused).__name__, note)
+        log.debug("%s takes no note (%s): %s", kind_of(error), kind_of(refused), note)

@@ -11,7 +11,7 @@ import pytest
 from gate import watched
 
 from daga_nb import DagaAction, DagaFlow, DagaFlowError, Fault, FlowRun
-from daga_nb.errors import ActionInterrupted, describe
+from daga_nb.errors import ActionInterrupted, describe, kind_of
 
 
 class Falsy(Exception):
@@ -66,6 +66,22 @@ class Equal(Exception):
     __hash__ = Exception.__hash__
 
 
+class NamelessKind(type):
+    @property
+    def __name__(cls) -> str:
+        raise ValueError("no name")
+
+
+class Nameless(Exception, metaclass=NamelessKind):
+    pass
+
+
+class Classless(Exception):
+    @property
+    def __class__(self) -> Any:
+        raise ValueError("no class")
+
+
 class FalsyInterrupt(KeyboardInterrupt):
     def __bool__(self) -> bool:
         return False
@@ -93,12 +109,17 @@ KINDS: dict[str, tuple[Callable[[], BaseException], str]] = {
     "odd notes": (OddNotes, "as it is"),
     "frozen": (Frozen, "as it is"),
     "cannot be compared": (Equal, "as it is"),
+    "its class has no name": (Nameless, "as it is"),
+    "it says nothing of its class": (Classless, "as it is"),
     "MemoryError": (MemoryError, "as it is"),
     "RecursionError": (RecursionError, "as it is"),
     "TimeoutError": (TimeoutError, "as it is"),
 }
 
 # What cannot be shown cannot be compared with its copy.
+HIDDEN = ("its class has no name", "it says nothing of its class")
+# Python's own traceback module cannot show them either.
+NOT_FORMATTED = ("str raises", "str ends the process", "str gives no text", *HIDDEN)
 NOT_COPIED = ("str raises", "str ends the process", "str gives no text", "frozen")
 
 PLACES = ["thread", "loop", "async"]
@@ -150,7 +171,7 @@ class Case:
     @property
     def turned(self) -> bool:
         """Whether the coroutine turned it into a RuntimeError, as Python does with a StopIteration."""
-        return self.place == "async" and isinstance(self.error, StopIteration)
+        return self.place == "async" and issubclass(type(self.error), StopIteration)
 
     def is_it(self, error: BaseException | None) -> bool:
         if self.turned:
@@ -192,7 +213,7 @@ def test_raised_by_an_action(kind: str, place: str):
             assert len(error.exceptions) == 1
             assert error.exceptions[0] is kept
             assert error.run is case.run
-            if "str" not in kind:
+            if kind not in NOT_FORMATTED:
                 assert "Traceback" in "".join(traceback.format_exception(error))
 
     watched(work())
@@ -228,7 +249,7 @@ def test_raised_by_a_rollback(kind: str, place: str):
 
 
 @pytest.mark.parametrize("where", ["before", "after", "rollback"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "it says nothing of its class"])
 def test_planted(kind: str, where: str):
     make, fate = KINDS[kind]
 
@@ -241,7 +262,7 @@ def test_planted(kind: str, where: str):
         ended = await end_of(run)
         assert case.undone == (["ok", "first"] if where == "rollback" else ["ok", "odd", "first"])
         planted = next(e.reason for e in run.events if e.node == "odd" and "planted" in e.reason)
-        assert planted.startswith(type(error).__name__)
+        assert planted.startswith(kind_of(error))
         if where == "rollback":
             raised = run.rollback_errors["odd"].error
         else:

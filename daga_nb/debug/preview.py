@@ -8,7 +8,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from daga_nb.errors import ActionInterrupted, describe
+from daga_nb.errors import ActionInterrupted, describe, kind_of
 
 __all__ = ["LONGEST_TEXT", "preview", "traceback_of", "whole"]
 
@@ -57,7 +57,7 @@ def preview(value: Any, limit: int = 400) -> str:
     except KeyboardInterrupt:
         raise  # a person's
     except BaseException as error:  # it is only words that are made here: even a SystemExit is about them
-        text = f"<{type(value).__name__}, which cannot be shown: {type(error).__name__}>"
+        text = f"<{kind_of(value)}, which cannot be shown: {type(error).__name__}>"
     return whole(text if len(text) <= limit else text[: limit - 1] + "…")
 
 

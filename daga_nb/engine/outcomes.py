@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard, TypeVar
 
 from daga_nb.core.machine import Machine
 from daga_nb.core.moves import Direction
@@ -14,6 +14,8 @@ from daga_nb.engine.faults import Fault
 from daga_nb.errors import ActionInterrupted, RollbackError, add_note_once, describe
 
 __all__ = ["Outcome", "Outcomes", "lost", "never_called"]
+
+T = TypeVar("T", bound=BaseException)
 
 
 class Outcome(NamedTuple):
@@ -34,6 +36,11 @@ class Outcome(NamedTuple):
         """The error in words."""
         planted = f" (planted, {self.planted.place})" if self.planted else ""
         return "" if self.error is None else describe(self.error) + planted
+
+
+def _is(error: BaseException, *kinds: type[T]) -> TypeGuard[T]:
+    # isinstance would ask the error itself, which may answer with an error.
+    return issubclass(type(error), kinds)
 
 
 def lost(why: str) -> Outcome:
@@ -103,7 +110,7 @@ class Outcomes:
             self.results[node] = outcome.value
             return NodeState.SUCCEEDED, ""
         self.errors[node] = self._carried(node, error)
-        if isinstance(error, asyncio.CancelledError) and node in self.in_thread:
+        if _is(error, asyncio.CancelledError) and node in self.in_thread:
             self.lost.add(node)
             self.strays[node] = self.in_thread.pop(node)  # its rollback waits for it
             return NodeState.UNKNOWN, "its thread still runs"
@@ -117,7 +124,7 @@ class Outcomes:
         if error is None:
             self.rollback_results[node] = outcome.value
             return NodeState.ROLLED_BACK, ""
-        if node in self.overdue and isinstance(error, asyncio.CancelledError):
+        if node in self.overdue and _is(error, asyncio.CancelledError):
             error = TimeoutError(f"it did not end within {self.overdue[node]:g} s{self._still(node)}")
         self.heed(error)
         add_note_once(error, f"in the rollback of {self._place(node, 'back')}")
@@ -170,13 +177,13 @@ class Outcomes:
 
     def heed(self, error: BaseException) -> None:
         """Keep what is to end the process, to be raised again after the rollback."""
-        if isinstance(error, KeyboardInterrupt | SystemExit):
+        if _is(error, KeyboardInterrupt, SystemExit):
             self.fatal = error if self.fatal is None else self.fatal
 
     def _carried(self, node: int, error: BaseException) -> Exception:
         """Give the error in a form that an ExceptionGroup holds, with a note that says where it was."""
         self.heed(error)
-        if not isinstance(error, Exception):
+        if not _is(error, Exception):
             carrier = ActionInterrupted(f"{self._plan.names[node]!r} ended with {describe(error)}")
             carrier.__cause__ = error
             error = carrier.with_traceback(error.__traceback__)
