@@ -19,7 +19,7 @@ GOOD: list[tuple[dict[str, Any], Command]] = [
     ({"cmd": "use"}, Command("use")),
     ({"cmd": "scenarios"}, Command("scenarios")),
     ({"cmd": "rerun", "to": 2}, Command("rerun", to=2)),
-    ({"cmd": "replay", "to": 1}, Command("replay", to=1)),
+    ({"cmd": "replay", "to": "x.json"}, Command("replay", to="x.json")),
     ({"cmd": "keep", "to": "card declined"}, Command("keep", to="card declined")),
     ({"cmd": "failure", "to": "pause"}, Command("failure", to="pause")),
     ({"cmd": "failure", "to": "rollback"}, Command("failure", to="rollback")),
@@ -80,7 +80,7 @@ def test_with_a_value_of_another_kind_it_is_not(content, value):
                 ("keep", str),
                 ("skip", str),
                 ("rerun", int),
-                ("replay", int),
+                ("replay", str),
             ]
 
 
@@ -89,7 +89,8 @@ def test_with_a_value_of_another_kind_it_is_not(content, value):
     [
         {"cmd": "rerun", "to": 0},
         {"cmd": "rerun", "to": 1_000_000},
-        {"cmd": "replay", "to": -1},
+        {"cmd": "replay", "to": 1},
+        {"cmd": "replay", "to": ""},
         {"cmd": "replay", "to": "../secret.json"},
         {"cmd": "keep", "to": "x" * 2001},
         {"cmd": "skip", "node": 1, "to": "x" * 2001},

@@ -329,7 +329,7 @@ def test_at_impossible_moments_nothing_happens(done, state):
         for node in range(3):
             await page.click(cmd="again", node=node)
             await page.click(cmd="skip", node=node, to="1")
-        await page.click(cmd="replay", to=1)
+        await page.click(cmd="replay", to="x.scenario.json")
         if state == "not begun":
             await page.click(cmd="rerun", to=1)
         assert (list(done), page.widget.run, list(page.python)) == before
@@ -355,7 +355,7 @@ def test_while_it_runs_nothing_is_decided(done):
             {"cmd": "reset"},
             {"cmd": "again", "node": 1},
             {"cmd": "skip", "node": 1, "to": "1"},
-            {"cmd": "replay", "to": 1},
+            {"cmd": "replay", "to": "x.scenario.json"},
         ):
             page.ask(**command)
         await turns()
@@ -573,7 +573,7 @@ def test_a_scenario_is_kept_listed_and_replayed(done):
         assert page.facts["scenarios"] == ["card-declined.scenario.json"]
         assert page.python[-1] == "bench.scenario('Card declined').save()"
         await page.click(cmd="clear", node=2, where="before")
-        await page.click(cmd="replay", to=1)
+        await page.click(cmd="replay", to="card-declined.scenario.json")
         assert page.python[-1] == "bench.replay('card-declined.scenario.json')"
         check_python(page)
         assert page.facts["run"] == 2
@@ -626,8 +626,8 @@ def test_a_file_that_holds_none_is_refused_and_the_run_stays(done, content, tmp_
         await page.open()
         await page.click(cmd="scenarios")
         run = page.widget.run
-        for number in (1, 2, 999_999):
-            await page.click(cmd="replay", to=number)
+        for name in ("x.scenario.json", "y.scenario.json", "../x.scenario.json"):
+            await page.click(cmd="replay", to=name)
         assert page.widget.run is run
         (error,) = errors(page)
         assert error.startswith("ScenarioError: x.scenario.json")
@@ -734,7 +734,7 @@ def test_what_was_taken_into_use_stays_in_use_in_the_next_runs(shell):
         await page.click(cmd="rerun", to=2)
         await page.click(cmd="run")
         await page.click(cmd="keep", to="again")
-        await page.click(cmd="replay", to=1)
+        await page.click(cmd="replay", to="again.scenario.json")
         assert shell.book.done == ["pay 1"] + ["pay 2"] * 4
 
     play(main())
@@ -758,7 +758,7 @@ def test_a_failure_in_a_rollback_that_was_taken_into_use_is_replayed(shell):
         node = page.widget.run.plan.ids["pay"]
         await page.click(cmd="plant", node=node, where="rollback", kind="ValueError")
         await page.click(cmd="keep", to="stuck")
-        await page.click(cmd="replay", to=1)
+        await page.click(cmd="replay", to="stuck.scenario.json")
         assert errors(page) == []
         await page.click(cmd="rollback")
         assert page.states()[node] == "rollback failed"

@@ -41,6 +41,10 @@ def _is_short(value: Any) -> bool:
     return isinstance(value, str) and len(value) <= LONGEST
 
 
+def _is_file_name(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= 255 and not set(value) & set("/\\")
+
+
 _WHERE = _is_one_of(*PLACES)
 _DIRECTION = _is_one_of("LR", "TB")
 
@@ -58,7 +62,7 @@ _FIELDS: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
     "rerun": {"to": _is_count},
     "scenarios": {},
     "keep": {"to": _is_short},
-    "replay": {"to": _is_count},
+    "replay": {"to": _is_file_name},
     "failure": {"to": _is_one_of(*get_args(OnFailure))},
     "speed": {"to": _is_share},
     "direction": {"to": _DIRECTION},

@@ -63,9 +63,11 @@ def _rerun(lab: FlowLab, command: Command) -> None:
 
 
 def _replay(lab: FlowLab, command: Command) -> None:
-    files = lab._scenarios or []
-    if lab._idle and command.to <= len(files):
-        lab.replay(files[command.to - 1])
+    # By its name: the list that the page shows may be older than the one here.
+    for path in lab._scenarios or []:
+        if lab._idle and path.name == command.to:
+            lab.replay(path)
+            return
 
 
 def _look(lab: FlowLab, name: str, command: Command) -> None:

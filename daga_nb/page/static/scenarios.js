@@ -58,10 +58,10 @@ class Scenarios {
   show(files) {
     this.list.replaceChildren(
       ...(files.length
-        ? files.map((file, number) =>
+        ? files.map((file) =>
             button({ icon: "run", label: file, title: `Replay ${file}` }, () => {
               this.turn();
-              this.send({ cmd: "replay", to: number + 1 });
+              this.send({ cmd: "replay", to: file });
             }),
           )
         : [html("span", { class: "dnb-soft", text: "none yet" })]),
