@@ -41,7 +41,8 @@ endif
 endif
 	$(BIN)/python -m pytest -n auto -m "not browser"
 ifneq ($(CHROMIUM),)
-	$(BIN)/python -m pytest -m browser
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "browser and not alone"
+	$(BIN)/python -m pytest -m alone
 endif
 ifeq ($(CHROMIUM),)
 	@echo

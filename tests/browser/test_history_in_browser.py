@@ -253,6 +253,7 @@ def quick(notebook, what: str) -> None:
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.alone
 def test_ten_thousand_events_are_looked_at_without_waiting(notebook):
     # In a box it is displayed without its pictures, which take far longer than all the rest of this test.
     show = "bench = lab(flow, on_failure='pause', speed=1.0)\nVBox([bench])"
