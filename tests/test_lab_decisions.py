@@ -397,6 +397,21 @@ def test_reset_keeps_input_failures_breakpoints_and_the_switch(done):
     play(main())
 
 
+def test_rerun_of_what_stands_says_that_it_is_not_undone(done):
+    async def main() -> None:
+        page = lab_of(done, CHAIN)
+        await page.open()
+        await page.click(cmd="step")
+        await page.click(cmd="rerun", to=2)
+        assert notes(page)[-1] == (
+            "run 2 begins with batch 2: it inherits the results of run 1, not its effects; "
+            "what run 1 did before is not undone by it"
+        )
+        assert done == ["do a"]
+
+    play(main())
+
+
 def test_rerun_says_that_results_are_inherited_and_effects_are_not(done):
     async def main() -> None:
         page = lab_of(done, CHAIN, faults=[failing("c")])
@@ -411,7 +426,7 @@ def test_rerun_says_that_results_are_inherited_and_effects_are_not(done):
         check_python(page)
         assert notes(page)[-1] == (
             "run 2 begins with batch 3: it inherits the results of run 1, not its effects; "
-            "what run 1 did before is not undone by it"
+            "run 1 has undone some of what it did before, and that is not done again"
         )
         assert [mark[4] for mark in page.nodes] == [0, 0, 1]
         await page.click(cmd="run")

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from daga_nb.core.moves import Undo
+from daga_nb.core.states import NodeState
 from daga_nb.debug.breakpoints import Condition, Phase
 from daga_nb.engine.admission import OnFailure, check_on_failure
 from daga_nb.engine.faults import Fault, Where
+from daga_nb.engine.run import FlowRun
 from daga_nb.errors import StepError, describe
 from daga_nb.widgets.log import as_python
 from daga_nb.widgets.workbench import Workbench
 
-__all__ = ["LabDecisions"]
+__all__ = ["LabDecisions", "words_of_fork"]
 
 
 class LabDecisions(Workbench):
@@ -134,3 +137,22 @@ class LabDecisions(Workbench):
 
 def _place(name: str, phase: Phase) -> str:
     return repr(name) if phase == "forward" else f"{name!r}, {phase!r}"
+
+
+def words_of_fork(run: FlowRun, number: int, batch: int, adopt: bool) -> str:
+    """Say what a fork of `run`, the lab's run `number`, takes over from it, and what not.
+
+    >>> from daga_nb import DagaFlow
+    >>> words_of_fork(DagaFlow([(abs, max)]).start(), 1, 1, adopt=False)
+    'begins with batch 1, anew: what run 1 did is not undone by it'
+    """
+    if batch == 1:
+        return f"begins with batch 1, anew: what run {number} did is not undone by it"
+    if adopt:
+        return f"begins with batch {batch}: it adopts what run {number} did before, and will undo it"
+    before = [node for nodes in run.plan.batches[: batch - 1] for node in nodes]
+    gone = [node for node in before if run.node_states[node] is NodeState.ROLLED_BACK]
+    effects = f"what run {number} did before is not undone by it"
+    if any(run.undo[node] is Undo.CALL for node in gone):
+        effects = f"run {number} has undone some of what it did before, and that is not done again"
+    return f"begins with batch {batch}: it inherits the results of run {number}, not its effects; {effects}"

@@ -19,7 +19,7 @@ from daga_nb.flow import DagaFlow
 from daga_nb.page.bundle import module, style
 from daga_nb.page.modules import GRAPH_MODULES, VIEWER_MODULES
 from daga_nb.widgets.commands import Command
-from daga_nb.widgets.decisions import LabDecisions
+from daga_nb.widgets.decisions import LabDecisions, words_of_fork
 from daga_nb.widgets.log import as_python
 from daga_nb.widgets.obey import obey
 from daga_nb.widgets.pace import delay_at
@@ -174,7 +174,7 @@ class FlowLab(LabDecisions):
         forked = self._run.fork(batch, **changes)
         more = "".join(f", {name}={as_python(value)}" for name, value in changes.items())
         self._log.say(f"{{lab}}.rerun({batch}{more})")
-        words = _words_of_fork(batch, self._count, bool(changes.get("adopt")))
+        words = words_of_fork(self._run, self._count, batch, bool(changes.get("adopt")))
         self._begin(forked, words, self._run.breakpoints)
 
     # -------------------------------------------------------------- scenarios
@@ -230,17 +230,6 @@ class FlowLab(LabDecisions):
     def _obey(self, command: Command) -> None:
         super()._obey(command)
         obey(self, command)
-
-
-def _words_of_fork(batch: int, old: int, adopt: bool) -> str:
-    if batch == 1:
-        return f"begins with batch 1, anew: what run {old} did is not undone by it"
-    if adopt:
-        return f"begins with batch {batch}: it adopts what run {old} did before, and will undo it"
-    return (
-        f"begins with batch {batch}: it inherits the results of run {old}, not its effects; "
-        f"what run {old} did before is not undone by it"
-    )
 
 
 def lab(
