@@ -14,7 +14,8 @@ import pytest
 from helpers import Gate, play, turns
 
 from daga_nb.widgets import loop as room
-from daga_nb.widgets.loop import Home, Throttle, after_each_cell, capture_prints, name_in_notebook
+from daga_nb.widgets.loop import Home, Throttle, capture_prints
+from daga_nb.widgets.shell import after_each_cell, name_in_notebook
 
 SHOWN = object()
 

@@ -6,13 +6,13 @@ import hashlib
 import json
 import os
 import re
-import secrets
 import stat
 import unicodedata
 from pathlib import Path
 from typing import Any
 
 from daga_nb.debug.scenario_json import MAX_BYTES, MAX_DIGITS, short
+from daga_nb.debug.whole_file import write_whole
 from daga_nb.errors import ScenarioError
 
 __all__ = ["LONGEST_NAME", "SUFFIX", "check_name", "file_name", "read_json", "scenario_files", "write_json"]
@@ -102,19 +102,7 @@ def write_json(path: Path, data: dict[str, Any]) -> None:
             "give the flow a smaller input, such as the name of a file"
         )
     try:
-        # With the name of the target in it, it could be too long.
-        temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
-        with open(temporary, "xb") as file:
-            try:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-                file.close()
-                os.replace(temporary, path)
-            except BaseException:
-                file.close()
-                os.unlink(temporary)
-                raise
+        write_whole(text, path)
     except (OSError, ValueError) as error:
         raise ScenarioError(f"{path} cannot be written: {_why(error)}") from error
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,6 +15,7 @@ from daga_nb.core.plan import Plan
 from daga_nb.core.states import NodeState, RunState
 from daga_nb.debug.preview import LONGEST_TEXT, preview, whole
 from daga_nb.debug.story import Note, Story
+from daga_nb.debug.whole_file import write_whole
 from daga_nb.errors import IllegalTransition, StoryError
 
 __all__ = ["LARGEST", "MOST_NODES", "from_json", "read", "to_json", "write"]
@@ -125,23 +125,6 @@ def write(story: Story, path: Path) -> Path:
             "that are read again"
         )
     return write_whole(text, path)
-
-
-def write_whole(text: str, path: Path) -> Path:
-    """Write `text` to a file, so that nobody ever finds half of it there."""
-    # With the name of the file in it, it could be too long.
-    beside = path.with_name(f".{secrets.token_hex(8)}.part")
-    try:
-        with beside.open("x", encoding="utf-8") as file:
-            file.write(text)
-        beside.replace(path)
-    except OSError as error:
-        if error.filename is None:
-            raise
-        raise OSError(error.errno, error.strerror, str(path)) from error  # not of what is beside it
-    finally:
-        beside.unlink(missing_ok=True)
-    return path
 
 
 def read(path: Path) -> Story:

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 __all__ = [
     "FACTS",
     "KINDS",
+    "NUMBER",
     "PHASES",
     "PLACES",
+    "RUN_NUMBER",
     "RUN_STATES",
     "SKIPPED_WORD",
     "STATES",
@@ -57,8 +59,9 @@ SKIPPED_WORD = "skipped"
 
 MODES = ("idle", "done", "flow", "back", "undone", "dead")
 
-_NUMBER = {state: number for number, state in enumerate(STATES)}
-_RUN_NUMBER = {state: number for number, state in enumerate(RUN_STATES)}
+NUMBER = {state: number for number, state in enumerate(STATES)}
+RUN_NUMBER = {state: number for number, state in enumerate(RUN_STATES)}
+"""The numbers by which a page knows the states: of a node, and of the run."""
 _BIT = {place: 1 << number for number, place in enumerate(PLACES)}
 
 _N = NodeState
@@ -113,7 +116,7 @@ def face(plan: Plan, name: str) -> dict[str, Any]:
         "place_pills": ["before", "after", "rollback"],
         "kinds": list(KINDS),
         "facts": FACTS,
-        "forward": _NUMBER[_N.RUNNING],
+        "forward": NUMBER[_N.RUNNING],
         "phases": PHASES,
         "fault_glyph": FAULT_GLYPH,
         "failed_glyph": LOOKS[_N.FAILED].glyph,
@@ -163,7 +166,7 @@ def node_mark(run: FlowRun, node: int, planted: Mapping[str, Planted]) -> list[A
     time = SKIPPED_WORD if skipped else seconds(lasted)
     failed = name in run.errors and state is not _N.UNKNOWN
     faults, breaks = planted.get(name, NOTHING)
-    return [_NUMBER[state], time, faults, int(failed), breaks]
+    return [NUMBER[state], time, faults, int(failed), breaks]
 
 
 def head(run: FlowRun) -> dict[str, Any]:
@@ -183,9 +186,9 @@ def head_of(
             busy.append(node)
     ways = {RunState.RUNNING: 1, RunState.ROLLING_BACK: -1}
     return {
-        "state": _RUN_NUMBER[state],
+        "state": RUN_NUMBER[state],
         "next": _at_work(plan, states, busy, turning) if busy else str(_short(step)),
-        "counts": [[_NUMBER[one], count] for one, count in counts.items() if count],
+        "counts": [[NUMBER[one], count] for one, count in counts.items() if count],
         "front": plan.batch_of[busy[0]] + 1 if busy else step.batch or 0,
         "way": ways.get(state, 0),
     }

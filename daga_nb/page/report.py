@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from daga_nb.debug.story_file import write_whole
+from daga_nb.debug.whole_file import write_whole
 from daga_nb.page.bundle import module, style
 from daga_nb.page.modules import GRAPH_MODULES, PLAYER_MODULES
 from daga_nb.page.record import record_of

@@ -11,7 +11,7 @@ from daga_nb.core.moves import SKIPPED, Undo
 from daga_nb.core.plan import Plan
 from daga_nb.core.states import NodeState
 from daga_nb.debug.preview import LONGEST_TEXT, whole
-from daga_nb.page.marks import RUN_STATES, SKIPPED_WORD, STATES
+from daga_nb.page.marks import NUMBER, RUN_NUMBER, SKIPPED_WORD
 from daga_nb.render.text import elide, seconds
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ NO_ROLLBACK = {
 LONGEST_HISTORY = 200
 _NAMED = 8
 _N = NodeState
-_NUMBER = {state: number for number, state in enumerate(STATES)}
-_RUN_NUMBER = {state: number for number, state in enumerate(RUN_STATES)}
 
 
 class Tape:
@@ -62,13 +60,13 @@ class Tape:
         """Add an event, and give its row."""
         at = round(1000 * event.at, 3)
         if event.node is None:
-            row = [-1, _RUN_NUMBER[event.state], "", 0, at]  # type: ignore[index]
+            row = [-1, RUN_NUMBER[event.state], "", 0, at]  # type: ignore[index]
         else:
             if event.state is _N.FAILED:
                 self._failed.add(event.node)
             elif event.state is _N.RUNNING or event.state is _N.SUCCEEDED:
                 self._failed.discard(event.node)
-            state = _NUMBER[event.state]  # type: ignore[index]
+            state = NUMBER[event.state]  # type: ignore[index]
             node = self._ids[event.node]
             kept = event.state is _N.KEPT and self._of[node]  # it was not called again
             time = self.rows[self._of[node][-1]][2] if kept else seconds(note.took)

@@ -8,7 +8,7 @@ from daga_nb.core.events import Event
 from daga_nb.core.plan import Plan
 from daga_nb.core.states import NodeState
 from daga_nb.debug.preview import whole
-from daga_nb.page.marks import RUN_STATES, STATES
+from daga_nb.page.marks import NUMBER, RUN_NUMBER
 from daga_nb.render.text import elide
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ LONGEST_PART = 600
 
 NAMED = 6
 _OUTCOME = 120
-_NUMBER = {state: number for number, state in enumerate(STATES)}
-_RUN_NUMBER = {state: number for number, state in enumerate(RUN_STATES)}
 
 
 def line_of(plan: Plan, event: Event, note: Note) -> Line:
@@ -46,7 +44,7 @@ def line_of(plan: Plan, event: Event, note: Note) -> Line:
     """
     time = f"{event.at:.3f} s"
     if event.node is None:
-        number = _RUN_NUMBER[event.state]  # type: ignore[index]
+        number = RUN_NUMBER[event.state]  # type: ignore[index]
         return ["run", time, number, "", f"run {event.state.word}", _short(event.reason), event.seq]
     state = NodeState(event.state)
     more = event.reason
@@ -56,7 +54,7 @@ def line_of(plan: Plan, event: Event, note: Note) -> Line:
     words = f"{elide(event.node, 60)} {state.word}"
     if state in TOGETHER:
         more = ""
-    return ["node", time, _NUMBER[state], f"batch {batch}", words, _short(more), event.seq]
+    return ["node", time, NUMBER[state], f"batch {batch}", words, _short(more), event.seq]
 
 
 def _short(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
 from functools import cached_property
 from os import PathLike
@@ -22,25 +23,25 @@ DOTS = 6e6
 LONGEST = 12_000.0
 
 
-class Drawn:
+class Drawn(ABC):
     """A picture that never changes after it was made. What draws it gives these four."""
 
     @property
+    @abstractmethod
     def text(self) -> str:
         """The picture as plain text."""
-        raise NotImplementedError
 
     @property
-    def _title(self) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def _title(self) -> str: ...
 
     @property
-    def _salt(self) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def _salt(self) -> str: ...
 
     @property
-    def _figure(self) -> Figure:
-        raise NotImplementedError
+    @abstractmethod
+    def _figure(self) -> Figure: ...
 
     def __repr__(self) -> str:
         return self.text

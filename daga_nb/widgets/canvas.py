@@ -16,8 +16,9 @@ from daga_nb.page.modules import GRAPH_MODULES
 from daga_nb.render.dot import layout
 from daga_nb.widgets.commands import Command, parse
 from daga_nb.widgets.feed import Feed
-from daga_nb.widgets.loop import Home, after_each_cell
+from daga_nb.widgets.loop import Home
 from daga_nb.widgets.pictured import PicturedWidget, check_view
+from daga_nb.widgets.shell import after_each_cell
 
 __all__ = ["FlowCanvas", "GraphWidget", "canvas"]
 

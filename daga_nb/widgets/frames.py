@@ -5,15 +5,14 @@ from __future__ import annotations
 import linecache
 import os
 import re
-import sys
 import sysconfig
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any
 
 from daga_nb.render.text import elide
+from daga_nb.widgets.shell import shell_or_none
 
-__all__ = ["clean", "is_library", "linked", "own_frames", "shell_or_none", "told_frames"]
+__all__ = ["clean", "is_library", "linked", "own_frames", "told_frames"]
 
 # What carries an action between the engine and the person's function, when it stands right below the engine.
 _PLUMBING = ("asyncio", "concurrent", "contextlib", "contextvars", "nest_asyncio2", "threading")
@@ -27,15 +26,6 @@ _INSTALLED = re.compile(r"[/\\](?:site|dist)-packages[/\\]")
 _TERMINAL = re.compile(
     r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b[ -/]*[0-Z\\-~]?"
 )
-
-
-def shell_or_none() -> Any:
-    """Give IPython's shell, or None outside of one; IPython is never loaded for it.
-
-    >>> shell_or_none() is None
-    True
-    """
-    return getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
 
 
 def clean(text: str, limit: int = 1000) -> str:

@@ -10,7 +10,6 @@ import asyncio
 import logging
 import sys
 import threading
-import weakref
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -19,10 +18,7 @@ from typing import Any
 __all__ = [
     "Home",
     "Throttle",
-    "after_each_cell",
     "capture_prints",
-    "name_in_notebook",
-    "notebook_names",
     "running_loop",
 ]
 
@@ -113,56 +109,6 @@ class Home:
         except BaseException as error:
             # KeyboardInterrupt and SystemExit too: out of a task they would stop the kernel's own loop.
             self.complain(error)
-
-
-def _shell() -> Any:
-    """Give IPython's shell, or None outside of one."""
-    return getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-
-
-def name_in_notebook(value: object) -> str | None:
-    """Give the name that the notebook has for a value: "" if it has none, None if there is no notebook.
-
-    >>> name_in_notebook(object()) is None
-    True
-    """
-    shell = _shell()
-    if shell is None:
-        return None
-    # A copy: other threads may define names meanwhile.
-    names = [name for name, known in list(shell.user_ns.items()) if known is value]
-    return next((name for name in names if not name.startswith("_")), "")
-
-
-def notebook_names() -> dict[str, Any]:
-    """Give the names that the notebook has, live; none outside of IPython.
-
-    >>> notebook_names()
-    {}
-    """
-    shell = _shell()
-    return {} if shell is None else shell.user_ns
-
-
-def after_each_cell(callback: Callable[[], None]) -> Callable[[], None]:
-    """Have `callback` called when a notebook cell has run, and give what ends that. No IPython, no calls."""
-    shell = _shell()
-    if shell is None:
-        return lambda: None
-    held = weakref.WeakMethod(callback)
-
-    def call(*_: Any) -> None:
-        method = held()
-        if method is not None:
-            method()
-
-    shell.events.register("post_run_cell", call)
-
-    def end() -> None:
-        if call in shell.events.callbacks["post_run_cell"]:
-            shell.events.unregister("post_run_cell", call)
-
-    return end
 
 
 class Throttle:

@@ -86,11 +86,6 @@ def _cycle(lab: FlowLab, name: str, command: Command) -> None:
         lab.plant(name, places[following])
 
 
-def _stop(lab: FlowLab, name: str, command: Command) -> None:
-    """Set or take out one breakpoint."""
-    _toggle(lab, name, command.to)
-
-
 def _stops(lab: FlowLab, name: str, command: Command) -> None:
     """Move the breakpoint at a node on: before it, before its rollback, none."""
     stands = [one.phase for one in lab.run.breakpoints if one.at == name]
@@ -103,6 +98,7 @@ def _stops(lab: FlowLab, name: str, command: Command) -> None:
 
 
 def _toggle(lab: FlowLab, name: str, phase: Phase) -> None:
+    """Set or take out one breakpoint."""
     if any((one.at, one.phase) == (name, phase) for one in lab.run.breakpoints):
         lab.clear_break(name, phase)
     else:
@@ -160,7 +156,7 @@ _ON_ACTION: dict[str, Callable[[FlowLab, str, Command], None]] = {
     "cycle": _cycle,
     "plant": lambda lab, name, command: lab.plant(name, command.where, KINDS[command.kind]("planted")),
     "clear": lambda lab, name, command: lab.unplant(name, command.where),
-    "stop": _stop,
+    "stop": lambda lab, name, command: _toggle(lab, name, command.to),
     "stops": _stops,
     "predict": _predict,
     "until": _until,

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from daga_nb.errors import DagaError, DagaFlowError, describe
 from daga_nb.widgets.failures import Landing, landing_of, told
-from daga_nb.widgets.frames import clean, shell_or_none
+from daga_nb.widgets.frames import clean
+from daga_nb.widgets.shell import shell_or_none
 
 if TYPE_CHECKING:
     from daga_nb.engine.run import FlowRun

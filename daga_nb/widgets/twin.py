@@ -11,15 +11,13 @@ from daga_nb.debug.story import Story
 from daga_nb.engine.run import FlowRun
 from daga_nb.errors import StoryError
 from daga_nb.page.bundle import module, style
-from daga_nb.page.marks import STATES
+from daga_nb.page.marks import NUMBER
 from daga_nb.page.modules import GRAPH_MODULES, PLAYER_MODULES
 from daga_nb.page.record import record_of
 from daga_nb.render.text import elide, seconds
 from daga_nb.widgets.pictured import PicturedWidget, check_view
 
 __all__ = ["FlowTwin", "compare"]
-
-_NUMBER = {state: number for number, state in enumerate(STATES)}
 
 
 class FlowTwin(PicturedWidget):
@@ -72,9 +70,9 @@ def _to_json(found: Comparison) -> dict[str, Any]:
         "endings": [
             [
                 number[ending.node],
-                _NUMBER[ending.one],
+                NUMBER[ending.one],
                 seconds(ending.took_one),
-                _NUMBER[ending.other],
+                NUMBER[ending.other],
                 seconds(ending.took_other),
                 int(ending.differs),
                 int(ending.other_result),

@@ -26,10 +26,11 @@ from daga_nb.render.text import elide
 from daga_nb.widgets.canvas import GraphWidget
 from daga_nb.widgets.details import Watch
 from daga_nb.widgets.log import Log
-from daga_nb.widgets.loop import capture_prints, name_in_notebook, notebook_names
+from daga_nb.widgets.loop import capture_prints
 from daga_nb.widgets.pace import delay_at
 from daga_nb.widgets.postmortem import remember
 from daga_nb.widgets.redefined import Namesakes, Redefinition
+from daga_nb.widgets.shell import name_in_notebook, notebook_names
 
 __all__ = ["UNDERWAY", "Workbench"]
 
