@@ -9,14 +9,21 @@ from logging import Logger, getLogger
 from typing import Any, ClassVar, Generic, TypeVar, final
 
 from daga_nb.engine.calls import display_name, rollback_target, target
+from daga_nb.engine.retries import Retries
 from daga_nb.errors import FlowDefinitionError
 from daga_nb.meta import DagaMeta
 
-__all__ = ["DagaAction", "EmptyAction"]
+__all__ = ["OPTIONS", "DagaAction", "EmptyAction"]
 
 I = TypeVar("I")  # noqa: E741 (py-daga's names)
 O = TypeVar("O")  # noqa: E741
 F = TypeVar("F", bound=Callable[..., Any])
+
+OPTIONS = (
+    "no_effect", "in_thread", "timeout", "retries", "rollback_timeout", "rollback_retries", "rollback_failed",
+    "pivot", "save_point",
+)  # fmt: skip
+"""What can be said about an action, by keyword or as a class attribute."""
 
 
 class DagaAction(Generic[I, O], metaclass=DagaMeta):
@@ -36,8 +43,22 @@ class DagaAction(Generic[I, O], metaclass=DagaMeta):
         True if there is nothing to undo: it is then never `KEPT`.
     in_thread
         False to call a plain function on the event loop itself, which stands still meanwhile.
+    timeout
+        Seconds that one call may take; then it has failed. Of what runs in a thread, which cannot be
+        stopped, it is then not known how it ends. The flow's if not given.
+    retries
+        How often it is called again after it has failed: a number, or `Retries`. The flow's if not given.
     rollback_timeout
-        Seconds that the rollback may take; the flow's if not given.
+        Seconds that one call of the rollback may take; the flow's if not given.
+    rollback_retries
+        How often the rollback is called again after it has failed; the flow's if not given.
+    rollback_failed
+        Whether it is rolled back after it has failed (it may have half happened); the flow's if not given.
+    pivot
+        True for a point of no return: once it has succeeded, the run only goes forward.
+    save_point
+        How often the run may come back to where this action's batch is through, and go forward again, before
+        it is rolled back to the start; True for once.
 
     The options can also stand in a subclass, as class attributes.
 
@@ -72,7 +93,13 @@ class DagaAction(Generic[I, O], metaclass=DagaMeta):
     is_decorator_action: bool = False
     no_effect: bool = False
     in_thread: bool = True
+    timeout: float | None = None
+    retries: int | Retries | None = None
     rollback_timeout: float | None = None
+    rollback_retries: int | Retries | None = None
+    rollback_failed: bool | None = None
+    pivot: bool = False
+    save_point: bool | int = False
 
     @final
     def __init__(
@@ -82,7 +109,13 @@ class DagaAction(Generic[I, O], metaclass=DagaMeta):
         name: str | None = None,
         no_effect: bool | None = None,
         in_thread: bool | None = None,
+        timeout: float | None = None,
+        retries: int | Retries | None = None,
         rollback_timeout: float | None = None,
+        rollback_retries: int | Retries | None = None,
+        rollback_failed: bool | None = None,
+        pivot: bool | None = None,
+        save_point: bool | int | None = None,
     ) -> None:
         if wrapped is None:
             if type(self).__call__ is DagaAction.__call__:
@@ -99,20 +132,27 @@ class DagaAction(Generic[I, O], metaclass=DagaMeta):
             self.is_decorator_action = True
             origin = action_in(wrapped)
             if origin is not None:
-                self.no_effect = origin.no_effect
-                self.in_thread = origin.in_thread
-                self.rollback_timeout = origin.rollback_timeout
+                for option in OPTIONS:
+                    setattr(self, option, getattr(origin, option))
             self.__name__ = display_name(wrapped)
             self.__doc__ = wrapped.__doc__
             self.__wrapped__ = wrapped
         if name is not None:
             self.__name__ = name
-        if no_effect is not None:
-            self.no_effect = no_effect
-        if in_thread is not None:
-            self.in_thread = in_thread
-        if rollback_timeout is not None:
-            self.rollback_timeout = rollback_timeout
+        given = {
+            "no_effect": no_effect,
+            "in_thread": in_thread,
+            "timeout": timeout,
+            "retries": retries,
+            "rollback_timeout": rollback_timeout,
+            "rollback_retries": rollback_retries,
+            "rollback_failed": rollback_failed,
+            "pivot": pivot,
+            "save_point": save_point,
+        }
+        for option, value in given.items():
+            if value is not None:
+                setattr(self, option, value)
 
     @classmethod
     def options(cls, **options: Any) -> Callable[[Callable[..., Any]], DagaAction[Any, Any]]:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from functools import cached_property
 from typing import Any, Generic, Literal, TypeVar
 
 import networkx as nx
 
 from daga_nb.action import EmptyAction, action_in, rollback_of
-from daga_nb.core.moves import Policy
+from daga_nb.core.moves import Policy, RollbackOrder
 from daga_nb.core.plan import Plan
 from daga_nb.engine.admission import OnFailure
 from daga_nb.engine.calls import ActionCall
 from daga_nb.engine.faults import Fault
+from daga_nb.engine.retries import NEVER, Retries
 from daga_nb.engine.run import FlowRun
 from daga_nb.engine.sync import run_to_end
 from daga_nb.errors import FlowDefinitionError
 from daga_nb.graphs import checked, name_of
-from daga_nb.nodes import call_of, check_seconds
+from daga_nb.nodes import call_of
+from daga_nb.options import Options
 from daga_nb.utils import Batch, DagaFlowUtils
 
 __all__ = ["DagaFlow"]
@@ -47,12 +50,23 @@ class DagaFlow(Generic[I, O]):
     schedule
         ``"batch"``: a batch starts when the one before it is through. ``"eager"``: an action starts as soon
         as its own predecessors are through. Same events, same rollback.
+    timeout
+        Seconds that one call of an action may take, unless it says otherwise; no bound if not given.
+    retries
+        How often an action is called again after it has failed, unless it says otherwise: a number, or
+        `Retries`.
     rollback_failed
-        Whether a failed action is rolled back too: it may have half happened.
+        Whether a failed action is rolled back too (it may have half happened), unless it says otherwise.
     on_rollback_error
         After a rollback has failed, ``"continue"`` with the others, or ``"stop"``.
+    rollback_order
+        ``"batches"``: batch by batch backwards, the actions of one in parallel. ``"graph"``: an action as
+        soon as what comes after it is settled. ``"completion"``: one at a time, what ended last first. If not
+        given, that of the schedule: ``"batches"``, and for ``"eager"`` ``"graph"``.
     rollback_timeout
-        Seconds that a rollback may take, unless its action says otherwise.
+        Seconds that one call of a rollback may take, unless its action says otherwise.
+    rollback_retries
+        How often a rollback is called again after it has failed, unless its action says otherwise.
 
     Raises
     ------
@@ -77,16 +91,29 @@ class DagaFlow(Generic[I, O]):
         name: str | None = None,
         max_parallel: int | None = None,
         schedule: Literal["batch", "eager"] = "batch",
+        timeout: float | None = None,
+        retries: int | Retries = NEVER,
         rollback_failed: bool = True,
         on_rollback_error: Literal["continue", "stop"] = "continue",
+        rollback_order: RollbackOrder | None = None,
         rollback_timeout: float = 30.0,
+        rollback_retries: int | Retries = NEVER,
     ) -> None:
-        _check_options(max_parallel, schedule, on_rollback_error, rollback_timeout)
+        self.options = Options(
+            max_parallel,
+            schedule,
+            timeout,
+            retries,
+            rollback_failed,
+            on_rollback_error,
+            rollback_order,
+            rollback_timeout,
+            rollback_retries,
+        ).checked()
         if name is not None and not isinstance(name, str):
             raise FlowDefinitionError(f"name={name!r}: it is a text to show")
         found = checked(graph)
         self.plan = Plan.compile(found, name_of)
-        self.policy = Policy(schedule, rollback_failed, on_rollback_error)
         self.name: str = name or str(found.graph.get("name") or "flow")
         self.max_parallel = max_parallel
         self.rollback_timeout = rollback_timeout
@@ -100,7 +127,8 @@ class DagaFlow(Generic[I, O]):
                 if data
             },
         )
-        self._calls = [call_of(node) for node in self.plan.nodes]
+        self._calls = self._look_at_nodes()
+        self.policy: Policy = self.options.policy(self._calls)
         self._actions = [action for action in map(action_in, self.plan.nodes) if action is not None]
         self._registered = self._rollbacks()
 
@@ -131,12 +159,43 @@ class DagaFlow(Generic[I, O]):
         """How each action is called, with the rollbacks registered by now."""
         registered = self._rollbacks()
         if any(now is not then for now, then in zip(registered, self._registered, strict=True)):
-            self._calls = [call_of(node) for node in self.plan.nodes]
+            self._calls = self._look_at_nodes()
             self._registered = registered
         return self._calls
 
+    def _look_at_nodes(self) -> list[ActionCall]:
+        return [self.options.complete(call_of(node)) for node in self.plan.nodes]
+
     def _rollbacks(self) -> list[Any]:
         return [rollback_of(action) for action in self._actions]
+
+    def with_policy(self, **options: Any) -> DagaFlow[I, O]:
+        """Give the same flow with other choices about its runs: any keyword of `DagaFlow` but `name`.
+
+        What an action says of itself stays.
+
+        >>> async def pay(results): return "paid"
+        >>> async def ship(results): return "shipped"
+        >>> DagaFlow([(pay, ship)]).with_policy(rollback_order="completion").policy.order
+        'completion'
+
+        Raises
+        ------
+        FlowDefinitionError
+            If there is no such choice, or it makes no sense.
+        """
+        unknown = set(options) - set(Options._fields)
+        if unknown:
+            raise FlowDefinitionError(
+                f"a flow has no choice {', '.join(sorted(unknown))}; it has {', '.join(Options._fields)}"
+            )
+        flow = copy(self)
+        flow.__dict__.pop("dag", None)
+        flow.options = self.options._replace(**options).checked()
+        flow.max_parallel, flow.rollback_timeout = flow.options.max_parallel, flow.options.rollback_timeout
+        flow._calls = flow._look_at_nodes()
+        flow.policy = flow.options.policy(flow._calls)
+        return flow
 
     def start(
         self, input: I | None = None, *, faults: Iterable[Fault] = (), on_failure: OnFailure = "rollback"
@@ -223,17 +282,3 @@ class DagaFlow(Generic[I, O]):
         from daga_nb.render.picture import picture_of_flow
 
         return picture_of_flow(self)._repr_mimebundle_(include, exclude)
-
-
-def _check_options(max_parallel: Any, schedule: Any, on_rollback_error: Any, rollback_timeout: Any) -> None:
-    if max_parallel is not None and (type(max_parallel) is not int or max_parallel < 1):
-        raise FlowDefinitionError(
-            f"max_parallel={max_parallel!r}: it is a whole number from 1, or None for no bound"
-        )
-    if schedule not in ("batch", "eager"):
-        raise FlowDefinitionError(f"schedule={schedule!r}: it is 'batch' or 'eager'")
-    if on_rollback_error not in ("continue", "stop"):
-        raise FlowDefinitionError(f"on_rollback_error={on_rollback_error!r}: it is 'continue' or 'stop'")
-    if rollback_timeout is None:
-        raise FlowDefinitionError("rollback_timeout=None: every rollback has a deadline, in seconds")
-    check_seconds("rollback_timeout", rollback_timeout)

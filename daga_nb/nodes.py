@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from daga_nb.action import action_in, registered_function, rollback_of
+from daga_nb.action import DagaAction, action_in, registered_function, rollback_of
+from daga_nb.core.moves import MOST_TRIES
 from daga_nb.engine.calls import ActionCall, display_name, rollback_target, target
+from daga_nb.engine.retries import retries_of
 from daga_nb.errors import FlowDefinitionError
 
-__all__ = ["LONGEST", "call_of", "check_seconds", "replaced"]
+__all__ = ["LONGEST", "call_of", "check_seconds", "completed", "replaced"]
 
 # A century: longer, and no clock could wait for it.
 LONGEST = 3.2e9
@@ -19,12 +22,12 @@ def call_of(node: Any) -> ActionCall:
     action = action_in(node)
     if action is None:
         return ActionCall(target(node))
-    name, timeout = display_name(node), action.rollback_timeout
-    check_seconds(f"{name}: rollback_timeout", timeout)
+    name = display_name(node)
     called = target(registered_function(node), in_thread=action.in_thread, what=name)
+    call = _with_options(ActionCall(called, None, action.no_effect), action, name)
     registered = rollback_of(action)
     if registered is None:
-        return ActionCall(called, None, action.no_effect, timeout)
+        return call
     if action.no_effect:
         raise FlowDefinitionError(f"{name} says no_effect=True and has a rollback: one of the two is wrong.")
     undoing = action_in(registered)
@@ -33,7 +36,41 @@ def call_of(node: Any) -> ActionCall:
         in_thread=(undoing or action).in_thread,
         what=f"the rollback of {name}",
     )
-    return ActionCall(called, undo, False, timeout)
+    return call._replace(rollback=undo)
+
+
+def _with_options(call: ActionCall, action: DagaAction[Any, Any], name: str) -> ActionCall:
+    for option in ("timeout", "rollback_timeout"):
+        check_seconds(f"{name}: {option}", getattr(action, option))
+    for option in ("no_effect", "in_thread", "pivot"):
+        if type(getattr(action, option)) is not bool:
+            raise FlowDefinitionError(f"{name}: {option}={getattr(action, option)!r}: it is True or False")
+    if action.rollback_failed is not None and type(action.rollback_failed) is not bool:
+        raise FlowDefinitionError(
+            f"{name}: rollback_failed={action.rollback_failed!r}: it is True, False, or None for the flow's"
+        )
+    times = int(action.save_point) if isinstance(action.save_point, int) else -1
+    if not 0 <= times <= MOST_TRIES:
+        raise FlowDefinitionError(
+            f"{name}: save_point={action.save_point!r}: it is True, or how often the run may come back to it"
+        )
+    return call._replace(
+        timeout=action.timeout,
+        rollback_timeout=action.rollback_timeout,
+        retries=None if action.retries is None else retries_of(f"{name}: retries", action.retries),
+        rollback_retries=None
+        if action.rollback_retries is None
+        else retries_of(f"{name}: rollback_retries", action.rollback_retries),
+        rollback_failed=action.rollback_failed,
+        pivot=action.pivot,
+        save_point=times,
+    )
+
+
+def completed(call: ActionCall, options: Mapping[str, Any]) -> ActionCall:
+    """Give `call` with the flow's `options` where it does not say otherwise."""
+    missing = {option: value for option, value in options.items() if getattr(call, option) is None}
+    return call._replace(**missing) if missing else call
 
 
 def replaced(call: ActionCall, function: Any, rollback: Any, name: str) -> ActionCall:
@@ -51,8 +88,9 @@ def replaced(call: ActionCall, function: Any, rollback: Any, name: str) -> Actio
             raise FlowDefinitionError(f"{function!r} cannot stand for {name}: it cannot be called")
         new = call_of(function)
         if action_in(function) is None:
-            new = call._replace(action=new.action._replace(in_thread=call.action.in_thread))
-        call = new if new.rollback is not None or new.no_effect else new._replace(rollback=call.rollback)
+            call = call._replace(action=new.action._replace(in_thread=call.action.in_thread))
+        else:
+            call = _in_place_of(call, new)
     if rollback is not None:
         if not callable(rollback):
             raise FlowDefinitionError(f"{rollback!r} cannot undo {name}: it cannot be called")
@@ -63,6 +101,15 @@ def replaced(call: ActionCall, function: Any, rollback: Any, name: str) -> Actio
         )
         call = call._replace(rollback=undo, no_effect=False)
     return call
+
+
+def _in_place_of(old: ActionCall, new: ActionCall) -> ActionCall:
+    # Where the run turns back, and how far, it has agreed on before it began.
+    new = new._replace(rollback_failed=old.rollback_failed, pivot=old.pivot, save_point=old.save_point)
+    for option in ("timeout", "retries", "rollback_timeout", "rollback_retries"):
+        if getattr(new, option) is None:
+            new = new._replace(**{option: getattr(old, option)})
+    return new if new.rollback is not None or new.no_effect else new._replace(rollback=old.rollback)
 
 
 def check_seconds(what: str, value: Any) -> None:

@@ -22,10 +22,11 @@ ARROWS = {
     "engine": {"core", "errors"},
     "meta": set(),
     "action": {"engine", "meta", "errors"},
-    "nodes": {"action", "engine", "errors"},
+    "nodes": {"action", "core", "engine", "errors"},
+    "options": {"core", "engine", "errors", "nodes"},
     "utils": {"action"},
     "graphs": {"engine", "errors", "meta"},
-    "flow": {"action", "core", "engine", "errors", "graphs", "nodes", "utils"},
+    "flow": {"action", "core", "engine", "errors", "graphs", "nodes", "options", "utils"},
     "debug": {"core", "engine", "errors"},
     "render": {"core", "errors"},
     "interop": {"action", "core", "engine", "errors", "flow", "nodes"},
@@ -97,7 +98,6 @@ INSIDE = {
 }
 
 LONG = {
-    "core/machine.py": "one fold, forward and back; its rules are read together",
     "engine/driver.py": "the one loop of a run, with what cancels it and gives up on it",
 }
 

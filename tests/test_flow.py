@@ -560,9 +560,13 @@ def test_the_signature_of_the_front_door():
         "name",
         "max_parallel",
         "schedule",
+        "timeout",
+        "retries",
         "rollback_failed",
         "on_rollback_error",
+        "rollback_order",
         "rollback_timeout",
+        "rollback_retries",
     ]
     for method in (DagaFlow.run, DagaFlow.run_sync, DagaFlow.start):
         parameters = inspect.signature(method).parameters

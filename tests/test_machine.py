@@ -539,8 +539,8 @@ def test_a_skipped_action_opens_the_way(schedule):
 
 def test_once_the_run_has_turned_back_nothing_is_tried_again_or_skipped():
     machine = tell(machine_of(nodes="x"), "run RUNNING", "x RUNNING", "x FAILED", "run ROLLING_BACK")
-    refuses(machine, "x RUNNING", match=r"FAILED \(the run is not running\)")
-    refuses(machine, "x SUCCEEDED", match=r"FAILED \(the run is not running\)")
+    refuses(machine, "x RUNNING", match=r"FAILED \(it is not to be decided\)")
+    refuses(machine, "x SUCCEEDED", match=r"FAILED \(it is not to be decided\)")
 
 
 def test_the_run_does_not_succeed_while_something_has_failed():

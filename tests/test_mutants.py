@@ -2,19 +2,21 @@
 
 import asyncio
 from collections.abc import Callable
+from itertools import chain
 from random import Random
 from typing import Any
 
 import pytest
 from strategies import random_plot, tell
 
+from daga_nb.core import fronts
 from daga_nb.core import machine as machine_module
-from daga_nb.core.fronts import BackFront, Front
+from daga_nb.core.fronts import Front
 from daga_nb.core.machine import Machine
 from daga_nb.core.moves import Undo
 from daga_nb.core.plan import Plan
 from daga_nb.core.states import NodeState, RunState
-from daga_nb.engine import run as run_module
+from daga_nb.engine import verdict
 from daga_nb.engine.calls import ActionCall
 from daga_nb.engine.driver import Driver
 from daga_nb.engine.faults import FaultPlan
@@ -51,37 +53,30 @@ def owes(patch: pytest.MonkeyPatch, wrong: Callable[[Machine, int, bool], bool])
 
 @mutant
 def undo_forward(patch: pytest.MonkeyPatch) -> None:
-    def retreat(self: BackFront) -> None:
-        left = [number for number, owed in enumerate(self._left) if owed]
-        if left:
-            self.batch = left[0]
-            self.undoable = {node: None for node in self._plan.batches[left[0]] if node in self._owing}
-
-    patch.setattr(BackFront, "_retreat", retreat)
+    init = fronts._InWaves.__init__
+    patch.setattr(fronts._InWaves, "__init__", lambda self, waves: init(self, waves[::-1]))
 
 
 @mutant
 def undo_all_batches_at_once(patch: pytest.MonkeyPatch) -> None:
-    init = BackFront.__init__
-
-    def make(self: BackFront, *args: Any) -> None:
-        init(self, *args)
-        self.undoable = dict.fromkeys(sorted(self._owing))
-
-    patch.setattr(BackFront, "__init__", make)
-    patch.setattr(BackFront, "settle", lambda self, node: setattr(self, "owed", self.owed - 1))
+    init = fronts._InWaves.__init__
+    patch.setattr(
+        fronts._InWaves, "__init__", lambda self, waves: init(self, [[*chain(*waves)]] if waves else [])
+    )
 
 
 @mutant
 def undo_before_the_successors_are_settled(patch: pytest.MonkeyPatch) -> None:
-    init = BackFront.__init__
+    def settled(self: Any, node: int) -> list[int]:
+        for before in self._plan.predecessors[node]:
+            self._left[before] -= 1
+        return [
+            one
+            for one in self._plan.predecessors[node]
+            if self._left[one] == len(self._plan.successors[one]) - 1
+        ]
 
-    def make(self: BackFront, *args: Any) -> None:
-        init(self, *args)
-        if not self._in_batches:
-            self._left = [min(1, left) for left in self._left]
-
-    patch.setattr(BackFront, "__init__", make)
+    patch.setattr(fronts._ByGraph, "_settled", settled)
 
 
 @mutant
@@ -301,7 +296,7 @@ def a_fault_before_the_effect_strikes_after_it(patch: pytest.MonkeyPatch) -> Non
 
 @mutant
 def errors_stand_in_the_order_of_failing(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(run_module, "sorted", list, raising=False)
+    patch.setattr(verdict, "sorted", list, raising=False)
 
 
 @mutant

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 import daga_nb
+from daga_nb.action import OPTIONS
 
 TOP = [
     "DagaAction",
@@ -136,6 +137,7 @@ RUN = {
     "plan",
     "results",
     "rollback",
+    "pivot",
     "rollback_errors",
     "rollback_results",
     "running",
@@ -161,7 +163,16 @@ def test_only_what_blocks_is_async():
         "run",
         "try_action",
     }
-    assert offers == {"action_matrix", "calls", "dag", "run", "run_sync", "start", "try_action"}
+    assert offers == {
+        "action_matrix",
+        "calls",
+        "dag",
+        "run",
+        "run_sync",
+        "start",
+        "try_action",
+        "with_policy",
+    }
 
 
 @pytest.mark.parametrize(
@@ -170,5 +181,5 @@ def test_only_what_blocks_is_async():
 def test_everything_that_is_offered_is_explained(thing):
     assert inspect.getdoc(thing)
     offers = [name for name, _ in inspect.getmembers(thing) if not name.startswith("_")]
-    options = {"is_decorator_action", "no_effect", "in_thread", "rollback_timeout", "log", "where", "input"}
+    options = {*OPTIONS, "is_decorator_action", "log", "where", "input"}
     assert [name for name in offers if not inspect.getdoc(getattr(thing, name)) and name not in options] == []

@@ -10,8 +10,10 @@ from story_runs import CHAIN
 from widget_page import Page, failing
 
 from daga_nb import lab
+from daga_nb.core.states import RunState
 from daga_nb.debug.quiz import Quiz, Verdict
 from daga_nb.errors import StepError
+from daga_nb.page.marks import RUN_NUMBER
 
 
 def quiz_of(
@@ -184,7 +186,7 @@ def test_by_request_too_the_learner_is_asked_first(done):
         assert not quiz(page)["asking"]
         await page.click(cmd="rollback")
         assert undone(done) == []
-        assert page.facts["state"] == 3
+        assert page.facts["state"] == RUN_NUMBER[RunState.ROLLING_BACK]
         assert quiz(page)["asking"]
         for node in (2, 1, 0):
             await page.click(cmd="predict", node=node)

@@ -7,6 +7,7 @@ import pytest
 from helpers import machine_of, settle, tell
 
 from daga_nb.core.events import Event
+from daga_nb.core.machine import Machine
 from daga_nb.core.moves import Undo
 from daga_nb.core.states import NODE_TRANSITIONS, RUN_TRANSITIONS, NodeState, RunState, diagram, parse_state
 from daga_nb.errors import IllegalTransition
@@ -20,7 +21,7 @@ RUNNING           .  .  x  x  .  .  .  x  .  x
 SUCCEEDED         .  .  .  .  x  x  .  .  x  .
 FAILED            .  x  x  .  x  .  .  .  .  .
 ROLLING_BACK      .  .  .  .  .  x  x  .  .  .
-ROLLED_BACK       .  .  .  .  .  .  .  .  .  .
+ROLLED_BACK       .  x  .  .  .  .  .  .  .  .
 ROLLBACK_FAILED   .  .  .  .  x  .  .  .  .  .
 ABANDONED         .  .  .  .  .  .  .  .  .  .
 KEPT              .  .  .  .  .  .  .  .  .  .
@@ -28,13 +29,14 @@ UNKNOWN           .  x  x  .  x  .  .  .  .  .
 """
 
 RUNS = """
-                     RE RU SU RG RB RI
-READY                 .  x  .  x  .  .
-RUNNING               .  .  x  x  .  .
-SUCCEEDED             .  .  .  x  .  .
-ROLLING_BACK          .  .  .  .  x  x
-ROLLED_BACK           .  .  .  .  .  .
-ROLLBACK_INCOMPLETE   .  .  .  x  .  .
+                     RE RU SU RC RG RB RI
+READY                 .  x  .  .  x  .  .
+RUNNING               .  .  x  x  x  .  .
+SUCCEEDED             .  .  .  .  x  .  .
+RECOVERING            .  x  .  .  x  .  .
+ROLLING_BACK          .  .  .  .  .  x  x
+ROLLED_BACK           .  .  .  .  .  .  .
+ROLLBACK_INCOMPLETE   .  .  .  .  x  .  .
 """
 
 
@@ -68,10 +70,15 @@ INTO["ROLLED_BACK"] = (Undo.CALL, [*INTO["ROLLING_BACK"][1], "x ROLLED_BACK"])
 INTO["ROLLBACK_FAILED"] = (Undo.CALL, [*INTO["ROLLING_BACK"][1], "x ROLLBACK_FAILED"])
 INTO["KEPT"] = (Undo.MISSING, [*INTO["SUCCEEDED"][1], "run ROLLING_BACK", "x KEPT"])
 
+# The same behind a save point, s.
+SAVED = ["run RUNNING", "s RUNNING", "s SUCCEEDED", "x RUNNING", "x FAILED", "run RECOVERING"]
+ANEW = [*SAVED, "x ROLLING_BACK", "x ROLLED_BACK", "run RUNNING"]
+
 RUN_INTO = {
     "READY": [],
     "RUNNING": ["run RUNNING"],
     "SUCCEEDED": ["run RUNNING", "x RUNNING", "x SUCCEEDED", "run SUCCEEDED"],
+    "RECOVERING": SAVED,
     "ROLLING_BACK": ["run ROLLING_BACK"],
     "ROLLED_BACK": ["run ROLLING_BACK", "x ABANDONED", "run ROLLED_BACK"],
     "ROLLBACK_INCOMPLETE": [*INTO["ROLLBACK_FAILED"][1], "run ROLLBACK_INCOMPLETE"],
@@ -82,7 +89,11 @@ def test_the_tables_of_the_test_name_every_state():
     assert [state.value for state in NodeState] == NODE_NAMES
     assert len(NODE_NAMES) == 10
     assert [state.value for state in RunState] == RUN_NAMES
-    assert len(RUN_NAMES) == 6
+    assert len(RUN_NAMES) == 7
+
+
+def saved() -> Machine:
+    return machine_of([("s", "x")], save_points=((0, 1),))
 
 
 @pytest.mark.parametrize("old", NODE_NAMES)
@@ -116,6 +127,10 @@ def test_the_machine_refuses_every_illegal_move_of_a_node_and_tells_its_story(ol
 @pytest.mark.parametrize(("old", "new"), sorted(LEGAL_NODES))
 def test_the_machine_takes_every_legal_move_of_a_node_when_its_turn_has_come(old, new):
     undo, lines = INTO[old]
+    if (old, new) == ("ROLLED_BACK", "RUNNING"):
+        machine = tell(saved(), *ANEW, "x RUNNING")
+        assert machine.states == [NodeState.SUCCEEDED, NodeState.RUNNING]
+        return
     if new in ("KEPT", "ROLLED_BACK") and old == "SUCCEEDED":
         undo = Undo.MISSING if new == "KEPT" else Undo.NOTHING
     machine = tell(machine_of(nodes="x", undo={"x": undo}), *lines)
@@ -132,7 +147,7 @@ def test_the_machine_takes_every_legal_move_of_a_node_when_its_turn_has_come(old
 )
 def test_the_machine_refuses_every_illegal_move_of_a_run_and_tells_its_story(old, new):
     lines = RUN_INTO[old]
-    machine = tell(machine_of(nodes="x"), *lines)
+    machine = tell(saved() if old == "RECOVERING" else machine_of(nodes="x"), *lines)
     with pytest.raises(IllegalTransition, match=f"the run cannot go from {old}") as refused:
         tell(machine, f"run {new}")
     assert [str(event) for event in refused.value.story] == [one for one in lines if one.startswith("run ")]
@@ -147,7 +162,12 @@ def test_the_machine_takes_every_legal_move_of_a_run_when_its_time_has_come(old,
         lines = RUN_INTO["SUCCEEDED"][:-1]
     elif old == "ROLLING_BACK":
         lines = RUN_INTO[new][:-1]
-    machine = tell(machine_of(nodes="x"), *lines, f"run {new}")
+    elif new == "RECOVERING":
+        lines = SAVED[:-1]
+    elif (old, new) == ("RECOVERING", "RUNNING"):
+        lines = ANEW[:-1]
+    machine = saved() if "s RUNNING" in lines else machine_of(nodes="x")
+    tell(machine, *lines, f"run {new}")
     assert machine.run_state is RunState(new)
 
 

@@ -7,10 +7,14 @@ from typing import Literal, NamedTuple
 
 from daga_nb.core.states import State
 
-__all__ = ["SKIPPED", "Direction", "Due", "Policy", "Ready", "Undo"]
+__all__ = ["MOST_TRIES", "SKIPPED", "Direction", "Due", "Policy", "Ready", "RollbackOrder", "Undo"]
 
 Direction = Literal["forward", "back"]
+RollbackOrder = Literal["batches", "graph", "completion"]
 
+
+MOST_TRIES = 1_000_000
+"""How often something may be tried again at the most."""
 
 SKIPPED = "skipped, with a value given by hand"
 """The reason of the event by which a failed action counts as succeeded."""
@@ -37,11 +41,43 @@ class Policy(NamedTuple):
         Whether a failed action is rolled back too (it may have half happened).
     on_rollback_error
         Whether the other rollbacks go on after one has failed: ``"continue"`` or ``"stop"``.
+    rollback_order
+        ``"batches"``: batch by batch, the last one first. ``"graph"``: an action as soon as its successors
+        are settled. ``"completion"``: one at a time, what ended last first. None for that of the schedule.
+    otherwise
+        The actions for which `rollback_failed` is the other way round, by number.
+    pivots
+        The points of no return, by number: once one of them has succeeded, the run never turns back.
+    save_points
+        The actions after whose batch the run can begin anew, by number, each with how often it may.
+
+    Examples
+    --------
+    >>> Policy().order, Policy("eager").order
+    ('batches', 'graph')
     """
 
     schedule: Literal["batch", "eager"] = "batch"
     rollback_failed: bool = True
     on_rollback_error: Literal["continue", "stop"] = "continue"
+    rollback_order: RollbackOrder | None = None
+    otherwise: frozenset[int] = frozenset()
+    pivots: frozenset[int] = frozenset()
+    save_points: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def order(self) -> RollbackOrder:
+        """The order of the rollback."""
+        return self.rollback_order or ("batches" if self.schedule == "batch" else "graph")
+
+    def of_one(self, node: int, number: int) -> Policy:
+        """Give the policy of a run of one action alone, which has another number there."""
+        otherwise = frozenset({number}) if node in self.otherwise else frozenset[int]()
+        return self._replace(otherwise=otherwise, pivots=frozenset(), save_points=())
+
+    def undoes_failed(self, node: int) -> bool:
+        """Whether an action is rolled back after it has failed (it may have half happened)."""
+        return self.rollback_failed is not (node in self.otherwise)
 
 
 class Ready(NamedTuple):

@@ -33,6 +33,8 @@ class NextStep(NamedTuple):
         After an incomplete rollback, the display names of the actions whose effect is, or may be, left.
     undecided
         The display names of what failed, if somebody has to decide first what becomes of it.
+    pivot
+        The display name of the point of no return that the run has passed; else nothing.
 
     Examples
     --------
@@ -51,6 +53,7 @@ class NextStep(NamedTuple):
     state: RunState
     left: tuple[str, ...] = ()
     undecided: tuple[str, ...] = ()
+    pivot: str = ""
 
     @property
     def what_is_left(self) -> str:
@@ -60,7 +63,11 @@ class NextStep(NamedTuple):
     def __str__(self) -> str:
         if self.undecided:
             if self.state is RunState.RUNNING:
-                return f"paused: {_some(self.undecided)} failed; retry, skip with a value, or roll back"
+                failed = f"{_some(self.undecided)} failed"
+                if self.pivot:
+                    past = f"past the pivot {self.pivot} there is no way back"
+                    return f"paused: {failed}, and {past}; retry, or skip with a value"
+                return f"paused: {failed}; retry, skip with a value, or roll back"
             return f"paused: the rollback of {_some(self.undecided)} failed; retry, or go on"
         if self.direction is None:
             return "; ".join(filter(None, (_AT_REST[self.state], self.what_is_left)))
@@ -75,6 +82,7 @@ _AT_REST = {
     RunState.READY: "ready",
     RunState.RUNNING: "waiting for what still runs",
     RunState.SUCCEEDED: "succeeded: nothing more to do",
+    RunState.RECOVERING: "waiting for what still rolls back",
     RunState.ROLLING_BACK: "waiting for what still rolls back",
     RunState.ROLLED_BACK: "rolled back: nothing is left",
     RunState.ROLLBACK_INCOMPLETE: "rollback incomplete",
@@ -96,4 +104,5 @@ def next_step(machine: Machine, undecided: Iterable[int] = ()) -> NextStep:
     if machine.run_state is RunState.ROLLBACK_INCOMPLETE:
         left = tuple(plan.names[node] for node in machine.leftovers())
     failed = tuple(plan.names[node] for node in undecided)
-    return NextStep(ready.direction, batch, len(plan.batches), names, machine.run_state, left, failed)
+    pivot = "" if machine.pivot is None else plan.names[machine.pivot]
+    return NextStep(ready.direction, batch, len(plan.batches), names, machine.run_state, left, failed, pivot)

@@ -52,13 +52,14 @@ class NodeState(StrEnum):
 class RunState(StrEnum):
     """What has become of one execution of a flow.
 
-    ``ROLLED_BACK`` is clean: nothing is left. ``ROLLBACK_INCOMPLETE`` is dirty: something was kept, or an
-    undo failed.
+    ``RECOVERING`` goes back to the last save point, to go forward again from there. ``ROLLED_BACK`` is clean:
+    nothing is left. ``ROLLBACK_INCOMPLETE`` is dirty: something was kept, or an undo failed.
     """
 
     READY = "READY"
     RUNNING = "RUNNING"
     SUCCEEDED = "SUCCEEDED"
+    RECOVERING = "RECOVERING"
     ROLLING_BACK = "ROLLING_BACK"
     ROLLED_BACK = "ROLLED_BACK"
     ROLLBACK_INCOMPLETE = "ROLLBACK_INCOMPLETE"
@@ -71,6 +72,11 @@ class RunState(StrEnum):
         return self.value.lower().replace("_", " ")
 
     @property
+    def back(self) -> bool:
+        """Whether actions are being undone: all of them, or those since a save point."""
+        return self in _BACK
+
+    @property
     def ended(self) -> bool:
         """Whether the run is at its end (a succeeded run can still be rolled back by request)."""
         return self in _ENDED
@@ -79,6 +85,7 @@ class RunState(StrEnum):
         return self.value
 
 
+_BACK = (RunState.RECOVERING, RunState.ROLLING_BACK)
 _ENDED = (RunState.SUCCEEDED, RunState.ROLLED_BACK, RunState.ROLLBACK_INCOMPLETE)
 
 State = NodeState | RunState
@@ -104,6 +111,7 @@ NODE_TRANSITIONS: frozenset[tuple[NodeState, NodeState]] = frozenset(
         (_N.UNKNOWN, _N.RUNNING),
         (_N.UNKNOWN, _N.SUCCEEDED),
         (_N.UNKNOWN, _N.ROLLING_BACK),
+        (_N.ROLLED_BACK, _N.RUNNING),  # done again, after the run went back to a save point
         (_N.ROLLING_BACK, _N.ROLLED_BACK),
         (_N.ROLLING_BACK, _N.ROLLBACK_FAILED),
         (_N.ROLLBACK_FAILED, _N.ROLLING_BACK),  # tried again
@@ -117,6 +125,12 @@ RUN_TRANSITIONS: frozenset[tuple[RunState, RunState]] = frozenset(
         (_R.READY, _R.ROLLING_BACK),  # cancelled or aborted before anything ran
         (_R.RUNNING, _R.SUCCEEDED),
         (_R.RUNNING, _R.ROLLING_BACK),
+        (_R.RUNNING, _R.RECOVERING),  # back to a save point
+        (_R.RECOVERING, _R.RUNNING),  # and forward again from there
+        (
+            _R.RECOVERING,
+            _R.ROLLING_BACK,
+        ),  # what was done since then could not be undone, or no more is wanted
         (_R.SUCCEEDED, _R.ROLLING_BACK),  # undone by request
         (_R.ROLLING_BACK, _R.ROLLED_BACK),
         (_R.ROLLING_BACK, _R.ROLLBACK_INCOMPLETE),

@@ -122,6 +122,7 @@ async def try_action(
         plan=alone,
         calls=[flow.calls[one] for one in (*before, node)],
         inherited=Inherited(dict(enumerate(given)) if before else {}, "given by hand"),
+        policy=flow.policy.of_one(node, last),
     )
     await run.go()
     return run

@@ -138,7 +138,7 @@ class Story:
         event = self.events[position - 1] if position else None
         at_rest = position == len(self.events) and not machine.running
         # Going back, a run that can go on by itself is held by a stepper as a rule.
-        back = machine.run_state is RunState.ROLLING_BACK and machine.ready().direction is None
+        back = machine.run_state.back and machine.ready().direction is None
         paused = at_rest and (machine.run_state is RunState.RUNNING or back)
         step = next_step(machine, machine.undecided() if paused else ())
         return Moment(position, event, machine.run_state, states, step)

@@ -6,11 +6,11 @@ import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from daga_nb.core.events import Event
 from daga_nb.core.machine import fold
-from daga_nb.core.moves import Policy, Undo
+from daga_nb.core.moves import MOST_TRIES, Policy, RollbackOrder, Undo
 from daga_nb.core.plan import Plan
 from daga_nb.core.states import NodeState, RunState
 from daga_nb.debug.preview import LONGEST_TEXT, preview, whole
@@ -33,6 +33,7 @@ _FIELDS = {
 _LONGEST_MESSAGE = 600
 _LONGEST_TIME = 3.2e9  # a century, in seconds
 _STATES = frozenset({*NodeState, *RunState})
+_OLD_POLICY = ("schedule", "rollback_failed", "on_rollback_error")
 _UNDO = {undo.value: undo for undo in Undo}
 
 
@@ -48,7 +49,7 @@ def to_json(story: Story) -> dict[str, Any]:
         "names": list(story.plan.names),
         "predecessors": [list(before) for before in story.plan.predecessors],
         "undo": [undo.value for undo in story.undo],
-        "policy": story.policy._asdict(),
+        "policy": _policy_to_json(story.policy),
         "started_at": story.started_at,
         "events": [
             [
@@ -97,7 +98,7 @@ def from_json(data: Any) -> Story:
         input=whole(data["input"]),
         plan=plan,
         undo=tuple(_UNDO[one] for one in undo),
-        policy=_policy(data["policy"]),
+        policy=_policy(data["policy"], len(plan)),
         started_at=started,
         events=events,
         notes=notes,
@@ -198,12 +199,45 @@ def _plan(names: Any, predecessors: Any) -> Plan:
     )
 
 
-def _policy(data: Any) -> Policy:
-    _check(isinstance(data, dict) and set(data) == set(Policy._fields), "policy")
+def _policy_to_json(policy: Policy) -> dict[str, Any]:
+    data = policy._asdict()
+    points = [list(point) for point in policy.save_points]
+    return {
+        **data,
+        "otherwise": sorted(policy.otherwise),
+        "pivots": sorted(policy.pivots),
+        "save_points": points,
+    }
+
+
+def _policy(data: Any, nodes: int) -> Policy:
+    # The first files had only the first three fields.
+    _check(isinstance(data, dict) and {*_OLD_POLICY} <= set(data) <= set(Policy._fields), "policy")
     schedules, answers = ("batch", "eager"), ("continue", "stop")
     _check(data["schedule"] in schedules and type(data["rollback_failed"]) is bool, "policy")
     _check(data["on_rollback_error"] in answers, "policy")
-    return Policy(**data)
+    order = data.get("rollback_order")
+    _check(order is None or (isinstance(order, str) and order in get_args(RollbackOrder)), "policy")
+    points = data.get("save_points", [])
+    _check(isinstance(points, list), "policy")
+    for point in points:
+        _check(isinstance(point, list) and len(point) == 2 and _is_node(point[0], nodes), "policy")
+        _check(type(point[1]) is int and 0 < point[1] <= MOST_TRIES, "policy")
+    for some in (data.get("otherwise", []), data.get("pivots", [])):
+        _check(isinstance(some, list) and all(_is_node(one, nodes) for one in some), "policy")
+    return Policy(
+        schedule=data["schedule"],
+        rollback_failed=data["rollback_failed"],
+        on_rollback_error=data["on_rollback_error"],
+        rollback_order=order,
+        otherwise=frozenset(data.get("otherwise", [])),
+        pivots=frozenset(data.get("pivots", [])),
+        save_points=tuple((node, times) for node, times in points),
+    )
+
+
+def _is_node(value: Any, nodes: int) -> bool:
+    return type(value) is int and 0 <= value < nodes
 
 
 def _events(rows: Any, plan: Plan) -> tuple[tuple[Event, ...], tuple[Note, ...]]:

@@ -10,6 +10,7 @@ from types import FunctionType
 from typing import Any, NamedTuple
 
 from daga_nb.core.moves import Undo
+from daga_nb.engine.retries import Retries
 from daga_nb.engine.signatures import parameters_of
 from daga_nb.errors import FlowDefinitionError
 
@@ -36,7 +37,8 @@ class Context:
         Which attempt this is, from 1.
     key
         The idempotency key: the same for every attempt of this action (or of its rollback) in this run, and
-        for nothing else. Hand it to the service that has the effect.
+        for nothing else; another one after the run went back to a save point. Hand it to the service that has
+        the effect.
     inputs
         The predecessors' results by display name; for an action without predecessors ``{"input": input}``.
     outcome
@@ -79,14 +81,29 @@ class ActionCall(NamedTuple):
         How its rollback is called; None if it has none.
     no_effect
         Whether there is nothing to undo.
-    rollback_timeout
-        Seconds that the rollback may take; None for what the flow says.
+    timeout, rollback_timeout
+        Seconds that one call may take, of the action and of its rollback; None for no bound, or for what the
+        flow says.
+    retries, rollback_retries
+        How often a call that failed is made again.
+    rollback_failed
+        Whether it is rolled back after it has failed; None for what the flow says.
+    pivot
+        Whether it is a point of no return.
+    save_point
+        How often the run may go back to the end of its batch, and forward again.
     """
 
     action: Target
     rollback: Target | None = None
     no_effect: bool = False
+    timeout: float | None = None
     rollback_timeout: float | None = None
+    retries: Retries | None = None
+    rollback_retries: Retries | None = None
+    rollback_failed: bool | None = None
+    pivot: bool = False
+    save_point: int = 0
 
     @property
     def undo(self) -> Undo:

@@ -9,7 +9,9 @@ from daga_nb.core.moves import Direction, Undo
 from daga_nb.core.states import NodeState, RunState
 from daga_nb.engine.inflight import InFlight
 from daga_nb.engine.outcomes import Outcomes
+from daga_nb.engine.perform import Performer
 from daga_nb.engine.recorder import Recorder
+from daga_nb.engine.retries import Retry
 
 __all__ = ["Chronicle"]
 
@@ -28,7 +30,15 @@ class Chronicle:
         Whether a rollback has failed since somebody last went on.
     """
 
-    def __init__(self, machine: Machine, recorder: Recorder, outcomes: Outcomes, inflight: InFlight) -> None:
+    def __init__(
+        self,
+        machine: Machine,
+        recorder: Recorder,
+        outcomes: Outcomes,
+        inflight: InFlight,
+        performer: Performer,
+    ) -> None:
+        self._performer = performer
         self.undo_failed = False
         self._machine = machine
         self._record = recorder.record
@@ -62,6 +72,7 @@ class Chronicle:
             if self._machine.attempts(node, "forward") == 1:
                 self._record(node, NodeState.ABANDONED, _TOO_LATE)
             else:  # an earlier attempt may have half happened
+                self._outcomes.recall(node)
                 self._record(node, NodeState.FAILED, _TOO_LATE)
 
     def record_ended(self, turning: bool) -> None:
@@ -72,16 +83,41 @@ class Chronicle:
         machine, inflight = self._machine, self._inflight
         while inflight.ended:
             node, outcome = inflight.ended[0]
+            again: Retry | None = None
             state = machine.states[node]
             if state is NodeState.RUNNING and turning and not outcome.called:
                 self.withdraw([node])
             elif state is NodeState.RUNNING:
-                self._record(node, *self._outcomes.forward(node, outcome))
+                ended, reason = self._outcomes.forward(node, outcome)
+                self._record(node, ended, reason)
+                if ended is NodeState.FAILED and not turning:
+                    again = self._again(node, "forward", self._outcomes.raised(node))
             elif state is NodeState.ROLLING_BACK:
                 ended, reason = self._outcomes.back(node, outcome)
                 self._record(node, ended, reason)
-                self.undo_failed = self.undo_failed or ended is NodeState.ROLLBACK_FAILED
+                if ended is NodeState.ROLLBACK_FAILED:
+                    again = self._again(node, "back", self._outcomes.rollback_errors[node].error)
+                    self.undo_failed = self.undo_failed or again is None
             inflight.take(node)
+            if again is not None:
+                self._call_again(node, again)
+
+    def _again(self, node: int, direction: Direction, error: BaseException) -> Retry | None:
+        """Give how a call that failed is to be made again; None if it is not."""
+        call = self._performer.calls[node]
+        retries = call.retries if direction == "forward" else call.rollback_retries
+        retry = self._machine.calls(node, direction)
+        if retries is None or retry > retries.times or not retries.covers(error) or self._outcomes.fatal:
+            return None
+        if node in self._outcomes.in_thread or node in self._outcomes.strays:
+            return None  # it still runs
+        return Retry(direction, retry, retries.times, retries.delay(retry))
+
+    def _call_again(self, node: int, again: Retry) -> None:
+        forward = again.direction == "forward"
+        self._record(node, NodeState.RUNNING if forward else NodeState.ROLLING_BACK, str(again))
+        self._outcomes.forget(node, again.direction)
+        self._inflight.begin([node], again.direction, again.delay)
 
     def repeat(self, nodes: Sequence[int]) -> None:
         """Call what failed once more: the actions, or going back the rollbacks."""

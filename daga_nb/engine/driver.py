@@ -28,7 +28,7 @@ __all__ = ["Driver"]
 
 T = TypeVar("T")
 
-_CAN_TURN_BACK = (RunState.READY, RunState.RUNNING, RunState.SUCCEEDED)
+_CAN_TURN_BACK = (RunState.READY, RunState.RUNNING, RunState.RECOVERING, RunState.SUCCEEDED)
 
 
 class Driver:
@@ -44,7 +44,7 @@ class Driver:
         input: Any,
         faults: Iterable[Fault],
         max_parallel: int | None,
-        rollback_timeout: float,
+        patience: float,
         on_failure: OnFailure = "rollback",
         inherited: Inherited = NOTHING_INHERITED,
     ) -> None:
@@ -58,22 +58,16 @@ class Driver:
         self.faults = FaultPlan(self.machine, faults)
         self.outcomes = Outcomes(self.machine)
         self.performer = Performer(
-            self.machine,
-            calls,
-            self.faults,
-            self.outcomes,
-            run_id=run_id,
-            input=input,
+            self.machine, calls, self.faults, self.outcomes, run_id=run_id, input=input
         )
         self._bell = Bell()
-        deadlines = [call.rollback_timeout or rollback_timeout for call in calls]
-        self.inflight = InFlight(self.performer, self.outcomes, self._bell, plan.names, deadlines)
-        self._chronicle = Chronicle(self.machine, self.recorder, self.outcomes, self.inflight)
+        self.inflight = InFlight(self.performer, self.outcomes, self._bell, plan.names, patience)
+        self._chronicle = Chronicle(self.machine, self.recorder, self.outcomes, self.inflight, self.performer)
         self.closing = ""
         self.cancelled = False
         self._max_parallel = max_parallel
         self._again: Sequence[int] = ()
-        self._patience = rollback_timeout
+        self._patience = patience
         self.seat = Seat()
         self._stops: Stops | None = None
         self._refused: Exception | None = None
@@ -103,6 +97,9 @@ class Driver:
         first = len(self.machine.events)
         with self.seat.sit() as still_seated:
             self.inflight.reach()
+            if self.cancelled and self.stands:  # for that it stood still, past its pivot; now it is to go on
+                self.cancelled = False
+                self.inflight.resume()
             self._refused = None
             self._chronicle.undo_failed = False
             self._stops = stops
@@ -124,7 +121,7 @@ class Driver:
         if self._refused is not None:
             raise self._refused
         events = tuple(self.machine.events[first:])
-        free = stepper is FREE and stops is None and self.on_failure == "rollback"
+        free = stepper is FREE and stops is None and self.on_failure == "rollback" and not self.stands
         if free and not events and not self.machine.run_state.ended:
             raise DagaError(f"the run is stuck while {self.machine.run_state.word}: a bug of daga_nb")
         return events
@@ -167,14 +164,20 @@ class Driver:
         """Make one turn of the loop; False when there is nothing left to do or to wait for."""
         machine, inflight = self.machine, self.inflight
         self._chronicle.record_ended(self._turning())
+        if self._turning():
+            inflight.withdraw_waiting()
+        if machine.pivot is not None:
+            self.closing = ""  # there is no way back any more
         self._repeat()
         for change in self._due():
-            if change.state is RunState.ROLLING_BACK:
+            if change.state is RunState.ROLLING_BACK or change.state is RunState.RECOVERING:
                 self.outcomes.find_cause(machine.failures)
             self.recorder.record(change.node, change.state, change.reason)
+            if change.state is RunState.RUNNING:
+                self.outcomes.begin_anew()
         if machine.run_state is RunState.ROLLING_BACK:
             self.closing = ""
-        if machine.run_state.ended and not self.closing:
+        if (machine.run_state.ended and not self.closing) or (self.stands and not inflight.tasks):
             return False
         limit = self._room()
         if (limit is None or limit > 0) and self._may_start():
@@ -209,6 +212,16 @@ class Driver:
             return []
         return self.machine.due(self.closing, undecided=self.on_failure == "pause")
 
+    @property
+    def stands(self) -> bool:
+        """Whether the run goes no further by itself although it has not ended: it has passed a pivot."""
+        machine = self.machine
+        if machine.pivot is None or machine.run_state.ended or machine.running:
+            return False
+        if self.cancelled and not machine.run_state.back:
+            return True
+        return bool(machine.undecided() and not self._due())
+
     def end_if_through(self) -> None:
         """Come to the end if every action has succeeded, without a drive: there is nothing left to call."""
         if not self.machine.running and self._due() == [Due(None, RunState.SUCCEEDED, "")]:
@@ -218,15 +231,17 @@ class Driver:
     def undecided(self) -> list[int]:
         """Give what failed, if the run stands still until somebody decides what becomes of it."""
         machine = self.machine
-        if machine.running or self.closing or self.cancelled or self.on_failure != "pause":
+        if machine.running or self.closing or (self.cancelled and machine.pivot is None):
             return []
+        if self.stands:
+            return machine.undecided()
         paused = machine.run_state is RunState.RUNNING or self._undo_failed()
-        return machine.undecided() if paused else []
+        return machine.undecided() if paused and self.on_failure == "pause" else []
 
     def _may_start(self) -> bool:
-        if self.machine.run_state is RunState.ROLLING_BACK:
+        if self.machine.run_state.back:
             return not self._undo_failed()
-        return not self.closing
+        return not (self.closing or self.cancelled)
 
     async def _admitted(self, ready: Ready, stepper: Stepper, limit: int | None) -> tuple[int, ...]:
         """Give what may start now, of what is ready."""
@@ -300,13 +315,14 @@ class Driver:
         """Whether a rollback has failed, and nobody has gone on since."""
         if self.cancelled or self.on_failure != "pause":
             return False
-        return self._chronicle.undo_failed and self.machine.run_state is RunState.ROLLING_BACK
+        return self._chronicle.undo_failed and self.machine.run_state.back
 
     def _turning(self) -> bool:
         """Whether the run is about to turn back, so that nothing more is called forward."""
         machine = self.machine
         failed = machine.failures and machine.run_state is RunState.RUNNING
-        return bool(self.closing or (failed and self.on_failure == "rollback"))
+        cancelled = self.cancelled and not machine.run_state.back
+        return bool(self.closing or cancelled or (failed and self.on_failure == "rollback"))
 
     async def _drain(self) -> None:
         while self.inflight.running:
@@ -319,7 +335,7 @@ class Driver:
 
     def close(self, reason: str) -> None:
         """Let nothing more start forward, and roll back once what runs is through."""
-        if not self.closing and self.machine.run_state in _CAN_TURN_BACK:
+        if not self.closing and self.machine.run_state in _CAN_TURN_BACK and self.machine.pivot is None:
             self.closing = reason
         self._bell.ring()
 

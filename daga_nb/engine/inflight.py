@@ -48,7 +48,7 @@ class InFlight:
         outcomes: Outcomes,
         bell: Bell,
         names: Sequence[str],
-        deadlines: Sequence[float],
+        patience: float,
     ) -> None:
         self.tasks: dict[int, asyncio.Task[Outcome] | None] = {}
         self.ended: deque[tuple[int, Outcome]] = deque()
@@ -57,7 +57,8 @@ class InFlight:
         self._outcomes = outcomes
         self._bell = bell
         self._names = names
-        self._deadlines = deadlines
+        self._patience = patience
+        self._waiting: dict[int, asyncio.Future[bool]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._back: set[int] = set()
         self._strays: set[asyncio.Task[Outcome]] = set()
@@ -72,36 +73,71 @@ class InFlight:
         """Whether the caller is a call of this very run, or was begun by one."""
         return self in _inside.get()
 
-    def begin(self, nodes: Iterable[int], direction: Direction) -> None:
-        """Call the actions, or the rollbacks, of `nodes`."""
+    def begin(self, nodes: Iterable[int], direction: Direction, after: float = 0.0) -> None:
+        """Call the actions, or the rollbacks, of `nodes`, in `after` seconds."""
         self._loop = asyncio.get_running_loop()
         token = _inside.set((*_inside.get(), self))  # each task copies the context
         try:
             for node in nodes:
-                self._begin(node, direction)
+                self._begin(node, direction, after)
         finally:
             _inside.reset(token)
 
-    def _begin(self, node: int, direction: Direction) -> None:
+    def _begin(self, node: int, direction: Direction, after: float) -> None:
         if direction == "back":
             self._back.add(node)
-        call = self._undo(node) if direction == "back" else self._do(node)
+        call = self._undo(node, after) if direction == "back" else self._do(node, after)
         # Not by the loop's task factory: an eager task would be in the middle of its action before its run
         # knows of it, and could not be cancelled there.
         task = self.tasks[node] = asyncio.Task(call, loop=self._loop)
         task.add_done_callback(partial(self._done, node, direction))
 
-    async def _do(self, node: int) -> Outcome:
-        return self._hear(node, never_called() if self.cancelled else await self._performer.do(node))
+    async def _do(self, node: int, after: float) -> Outcome:
+        if self.cancelled or (after and not await self._waited(node, after)):
+            return self._hear(node, never_called())
+        seconds = self._performer.calls[node].timeout
+        if seconds is None:
+            return self._hear(node, await self._performer.do(node))
+        timer = self._timer(node, seconds)
+        try:
+            return self._hear(node, await self._performer.do(node))
+        finally:
+            timer.cancel()
 
-    async def _undo(self, node: int) -> Outcome:
-        task = self.tasks[node]
-        assert task is not None
-        timer = task.get_loop().call_later(self._deadlines[node], self._expire, node, task)
+    async def _undo(self, node: int, after: float) -> Outcome:
+        if after:
+            await asyncio.sleep(after)
+        timer = self._timer(node, self._deadline(node))
         try:
             return self._hear(node, await self._performer.undo(node))
         finally:
             timer.cancel()
+
+    def _timer(self, node: int, seconds: float) -> asyncio.TimerHandle:
+        task = self.tasks[node]
+        assert task is not None
+        return task.get_loop().call_later(seconds, self._expire, node, task, seconds)
+
+    def _deadline(self, node: int) -> float:
+        return self._performer.calls[node].rollback_timeout or self._patience
+
+    async def _waited(self, node: int, seconds: float) -> bool:
+        """Wait before a call; give whether it is still to be made."""
+        loop = asyncio.get_running_loop()
+        going: asyncio.Future[bool] = loop.create_future()
+        self._waiting[node] = going
+        timer = loop.call_later(seconds, going.set_result, True)
+        try:
+            return await going
+        finally:
+            timer.cancel()
+            del self._waiting[node]
+
+    def withdraw_waiting(self) -> None:
+        """Do not call the actions that wait to be called again."""
+        for going in self._waiting.values():
+            if not going.done():
+                going.set_result(False)
 
     def _hear(self, node: int, outcome: Outcome) -> Outcome:
         if self.tasks.get(node) is asyncio.current_task():  # and not given up meanwhile
@@ -144,8 +180,13 @@ class InFlight:
                 task.cancel("the run was cancelled")
             task.get_loop().call_later(patience, self._stop_waiting, node, task)
 
-    def _expire(self, node: int, task: asyncio.Task[Outcome]) -> None:
-        self._outcomes.overdue[node] = self._deadlines[node]
+    def resume(self) -> None:
+        """Let actions be called again, after a cancel."""
+        self.cancelled = self._performer.cancelled = False
+
+    def _expire(self, node: int, task: asyncio.Task[Outcome], seconds: float) -> None:
+        if self.tasks.get(node) is task:
+            self._outcomes.overdue[node] = seconds
         self._stop_waiting(node, task)
 
     def _stop_waiting(self, node: int, task: asyncio.Task[Outcome]) -> None:
@@ -161,7 +202,7 @@ class InFlight:
         log.error("the call of %r does not end, although it was cancelled", self._names[node])
         self._strays.add(task)
         if node in self._back:
-            self._enter(node, Outcome(None, asyncio.CancelledError(), None, self._deadlines[node]))
+            self._enter(node, Outcome(None, asyncio.CancelledError(), None, self._deadline(node)))
         else:
             self._outcomes.strays[node] = task  # its rollback waits for it
             self._enter(node, lost("it does not end, although it was cancelled"))

@@ -49,18 +49,19 @@ class RunLook:
         inherited: Inherited = NOTHING_INHERITED,
         plan: Plan | None = None,
         calls: Sequence[ActionCall] | None = None,
+        policy: Policy | None = None,
     ) -> None:
         self._flow = flow
         self._id = secrets.token_hex(6)
         self._driver = Driver(
             flow.plan if plan is None else plan,
             flow.calls if calls is None else calls,
-            flow.policy,
+            flow.policy if policy is None else policy,
             run_id=self._id,
             input=input,
             faults=faults,
             max_parallel=flow.max_parallel,
-            rollback_timeout=flow.rollback_timeout,
+            patience=flow.rollback_timeout,
             on_failure=check_on_failure(on_failure),
             inherited=inherited,
         )
@@ -148,6 +149,12 @@ class RunLook:
         """The results of the actions without successors, as far as there are any, by display name."""
         results = self._driver.outcomes.results
         return {self.plan.names[sink]: results[sink] for sink in self.plan.sinks if sink in results}
+
+    @property
+    def pivot(self) -> str | None:
+        """The point of no return that the run has passed: it never turns back any more. None before."""
+        pivot = self._driver.machine.pivot
+        return None if pivot is None else self.plan.names[pivot]
 
     @property
     def events(self) -> ReadOnly[Event]:

@@ -67,9 +67,11 @@ class Outcomes:
     strays
         The tasks, or the calls in a thread, of actions that were given up and may still run.
     overdue
-        The rollbacks that outlived their deadline, with its seconds.
+        The calls that outlived their deadline, with its seconds.
     lost
         The actions whose outcome is not known.
+    earlier
+        What the call before raised, of an action that is being tried again.
     skipped
         What the skipped actions had raised; None where the outcome was lost.
     cause
@@ -92,8 +94,14 @@ class Outcomes:
         self.overdue: dict[int, float] = {}
         self.lost: set[int] = set()
         self.skipped: dict[int, Exception | None] = {}
+        self.earlier: dict[int, Exception] = {}
         self.cause: Exception | None = None
         self.fatal: BaseException | None = None
+
+    @property
+    def _by_node(self) -> tuple[dict[int, Any], ...]:
+        forward = (self.results, self.errors, self.earlier, self.durations, self.skipped, self.overdue)
+        return (*forward, self.rollback_results, self.rollback_errors, self.rollback_durations)
 
     def forward(self, node: int, outcome: Outcome) -> tuple[NodeState, str]:
         """Keep how the call of an action ended; give its state and the reason."""
@@ -106,15 +114,19 @@ class Outcomes:
             )
             return NodeState.UNKNOWN, outcome.lost
         error = outcome.error
+        seconds = self.overdue.pop(node, None) if self.overdue else None
         if error is None:
             self.results[node] = outcome.value
             return NodeState.SUCCEEDED, ""
+        struck = _is(error, asyncio.CancelledError)
+        if struck and seconds is not None:
+            error = TimeoutError(f"it did not end within {seconds:g} s{self._still(node)}")
         self.errors[node] = self._carried(node, error)
-        if _is(error, asyncio.CancelledError) and node in self.in_thread:
+        if struck and node in self.in_thread:
             self.lost.add(node)
             self.strays[node] = self.in_thread.pop(node)  # its rollback waits for it
             return NodeState.UNKNOWN, "its thread still runs"
-        return NodeState.FAILED, outcome.reason
+        return NodeState.FAILED, outcome._replace(error=error).reason
 
     def back(self, node: int, outcome: Outcome) -> tuple[NodeState, str]:
         """Keep how a rollback ended; give its action's state and the reason."""
@@ -143,8 +155,30 @@ class Outcomes:
             self.rollback_errors.pop(node, None)
             self.overdue.pop(node, None)
         else:
-            self.errors.pop(node, None)
+            error = self.errors.pop(node, None)
+            if error is not None:
+                self.earlier[node] = error
             self.lost.discard(node)
+
+    def raised(self, node: int) -> BaseException:
+        """Give what the last call of an action that failed raised, as it was raised."""
+        error = self.errors[node]
+        # Only of our own kind is it safe to ask for anything.
+        return (type(error) is ActionInterrupted and error.__cause__) or error
+
+    def recall(self, node: int) -> None:
+        """Take the error of the call before for that of an action which is not tried again after all."""
+        if node in self.earlier:
+            self.errors[node] = self.earlier[node]
+
+    def begin_anew(self) -> None:
+        """Forget all that was undone: the run goes forward again from a save point."""
+        for node, state in enumerate(self._machine.states):
+            if state is not NodeState.SUCCEEDED:
+                for kept in self._by_node:
+                    kept.pop(node, None)
+                self.lost.discard(node)
+        self.cause = None
 
     def skip(self, node: int, value: Any) -> None:
         """Take `value` for the result of an action that failed; its rollback is still told the truth."""

@@ -146,5 +146,7 @@ class Performer:
             return self.outcomes.own_error(node)
         shown = self.plan.names[node]
         key = f"{self.run_id}/{shown}/{'do' if outcome is None else 'undo'}"
+        if self.machine.recoveries:  # what was undone is done anew, not once more
+            key += f"/{self.machine.recoveries + 1}"
         attempt = self.machine.attempts(node, "forward" if outcome is None else "back")
         return Context(self.run_id, shown, attempt, key, self.inputs(node), outcome)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from daga_nb.core.events import Event
 from daga_nb.core.states import RunState
 from daga_nb.engine.admission import FREE, Stepper
-from daga_nb.engine.decisions import RunDecisions
 from daga_nb.engine.faults import Fault, find_node
-from daga_nb.errors import ActionInterrupted, DagaFlowError, RunAborted, RunHeld, StepError, describe
+from daga_nb.engine.verdict import RunVerdict
+from daga_nb.errors import RunHeld, StepError
 
 if TYPE_CHECKING:
     from daga_nb.debug.breakpoints import Phase
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["FlowRun"]
 
 
-class FlowRun(RunDecisions):
+class FlowRun(RunVerdict):
     """One execution of a flow: a state for each action, results, errors, and the story.
 
     `DagaFlow.start` makes it. It has run nothing yet, has made no task, and needs no event loop until
@@ -131,7 +131,7 @@ class FlowRun(RunDecisions):
         ------
         DagaFlowError
             If an action or a rollback failed, or the run was rolled back by request. If failures pause the
-            run (`on_failure`), nothing has been rolled back yet.
+            run (`on_failure`), or it has passed a pivot, nothing has been rolled back: `retry` or `skip`.
         RunHeld
             If it has stopped at a breakpoint. Call it again to go on.
         asyncio.CancelledError
@@ -149,49 +149,13 @@ class FlowRun(RunDecisions):
                     raise driver.outcomes.fatal from error
                 self._note_rollback(error)
                 raise
+            if driver.cancelled and driver.stands:
+                raise self._cancelled()
             if driver.undecided():
                 raise self._failure(self._own_errors())
             if self._breakpoints is not None and self._breakpoints.stopped:
                 where = ", ".join(map(str, self._breakpoints.stopped))
                 raise RunHeld(f"run {self._id} of {self._flow.name!r} has stopped {where}; finish() goes on")
-
-    def _note_rollback(self, error: BaseException) -> None:
-        error.add_note(f"run {self._id} of {self._flow.name!r} was cancelled: {self.state.word}")
-        for name, own in self.errors.items():
-            if not isinstance(own, ActionInterrupted):
-                error.add_note(f"{name!r} had failed: {describe(own)}")
-        for failed in self._driver.outcomes.rollback_errors.values():
-            error.add_note(str(failed))
-
-    def _verdict(self) -> list[Any]:
-        driver = self._driver
-        if driver.outcomes.fatal is not None:
-            raise driver.outcomes.fatal
-        if driver.cancelled:
-            error = asyncio.CancelledError()
-            self._note_rollback(error)
-            raise error
-        if self.state is RunState.SUCCEEDED:
-            return [driver.outcomes.results[node] for node in self.plan.batches[-1]]
-        found = self._own_errors()
-        if not found:
-            found.append(RunAborted(f"run {self._id} of {self._flow.name!r} was rolled back by request"))
-        raise self._failure(found)
-
-    def _own_errors(self) -> list[Exception]:
-        errors = self._driver.outcomes.errors
-        return [errors[node] for node in sorted(errors)]
-
-    def _failure(self, found: list[Exception]) -> DagaFlowError:
-        rollbacks = self._driver.outcomes.rollback_errors
-        group = DagaFlowError("DagaFlowError", [*found, *(rollbacks[node] for node in sorted(rollbacks))])
-        group.run = self
-        failed = ", ".join(map(repr, self.errors))
-        stands = self.state is RunState.ROLLBACK_INCOMPLETE or self._driver.undecided()
-        told = str(self.next) if stands else self.state.word
-        where = f"failed in {failed}; " if failed else ""
-        group.add_note(f"flow {self._flow.name!r}, run {self._id}: {where}{told}")
-        return group
 
     def fork(
         self,
@@ -254,14 +218,18 @@ class FlowRun(RunDecisions):
         ------
         DagaFlowError
             If a rollback failed; the others have been tried all the same.
+        StepError
+            If the run has passed a pivot: there is no way back.
         """
         driver = self._driver
         driver.check_apart()
         driver.seat.check_not_released()
+        self._check_way_back()
         first = len(self.events)
         failed = ", ".join(f"{name} failed" for name in self.undecided)
         driver.close(failed if self.state is RunState.RUNNING and failed else "rolled back by request")
         await driver.at_rest()
+        self._check_way_back()  # what ran meanwhile may have passed it
         if driver.closing or not self.state.ended:
             await self.drive(stepper)
         stands = self.state is RunState.ROLLBACK_INCOMPLETE or driver.undecided()
@@ -273,7 +241,8 @@ class FlowRun(RunDecisions):
         """Stop what can be stopped, undo what is done, and give the events from now on.
 
         Running async actions are cancelled; a thread cannot be stopped, so it is waited for, up to the
-        deadline. Who awaits `finish` gets a `CancelledError`. A run that has ended stays as it is.
+        deadline. Who awaits `finish` gets a `CancelledError`. A run that has ended stays as it is. One that
+        has passed a pivot is not rolled back: it stands still, and `finish` goes on with it.
         """
         driver = self._driver
         driver.check_apart()
@@ -282,7 +251,7 @@ class FlowRun(RunDecisions):
         driver.cancel()
         while True:
             await driver.at_rest()
-            if self.state.ended:
+            if self.state.ended or driver.stands:
                 break
             await driver.drive(FREE)
         return self.events[first:]

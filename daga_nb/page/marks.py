@@ -184,7 +184,7 @@ def head_of(
         counts[one] += 1
         if one in _BUSY:
             busy.append(node)
-    ways = {RunState.RUNNING: 1, RunState.ROLLING_BACK: -1}
+    ways = {RunState.RUNNING: 1, RunState.RECOVERING: -1, RunState.ROLLING_BACK: -1}
     return {
         "state": RUN_NUMBER[state],
         "next": _at_work(plan, states, busy, turning) if busy else str(_short(step)),

@@ -95,7 +95,7 @@ class Course:
         self.turn: float | None = None
         for event in events:
             if event.node is None:
-                if event.state is RunState.ROLLING_BACK and self.turn is None:
+                if isinstance(event.state, RunState) and event.state.back and self.turn is None:
                     self.turn = event.at  # later ones are rollbacks that are tried again
             elif isinstance(event.state, NodeState):
                 node = plan.ids[event.node]

@@ -182,6 +182,7 @@ RUN_LOOKS: Mapping[RunState, Look] = MappingProxyType(
         _R.READY: _look(_R.READY, "○", *_GREY, weight=1.2),
         _R.RUNNING: _look(_R.RUNNING, "◐", *_BLUE, weight=2.4),
         _R.SUCCEEDED: _look(_R.SUCCEEDED, "✓", *_GREEN),
+        _R.RECOVERING: _look(_R.RECOVERING, "⟲", *_PURPLE, dash=(9, 3), weight=2.8),
         _R.ROLLING_BACK: _look(_R.ROLLING_BACK, "↺", *_PURPLE, weight=2.8),
         _R.ROLLED_BACK: _look(_R.ROLLED_BACK, "↩", *_UNDONE, dash=(7, 4)),
         _R.ROLLBACK_INCOMPLETE: _look(_R.ROLLBACK_INCOMPLETE, "⚠", *_CRIMSON, dash=(12, 3, 3, 3), weight=2.8),

@@ -148,7 +148,7 @@ class Story {
   head() {
     const run = this.shown[this.face.names.length];
     const state = run < 0 ? 0 : this.rows[run][1];
-    const ways = { running: 1, "rolling-back": -1 };
+    const ways = { running: 1, recovering: -1, "rolling-back": -1 };
     const way = /** @type {any} */ (ways)[this.face.run_looks[state].key] ?? 0;
     return {
       state,
