@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from daga_nb.action import DagaAction
 from daga_nb.engine.faults import Fault
+from daga_nb.engine.retries import Retries
 from daga_nb.engine.run import FlowRun
 from daga_nb.errors import DagaFlowError
 from daga_nb.flow import DagaFlow
@@ -32,6 +33,7 @@ __all__ = [
     "DagaFlowError",
     "Fault",
     "FlowRun",
+    "Retries",
     "Scenario",
     "Story",
     "canvas",

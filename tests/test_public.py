@@ -17,6 +17,7 @@ TOP = [
     "DagaFlowError",
     "Fault",
     "FlowRun",
+    "Retries",
     "Scenario",
     "Story",
     "canvas",
@@ -39,6 +40,7 @@ def test_the_names_of_the_modules_are_the_same_things():
     from daga_nb.debug.scenario import Scenario
     from daga_nb.debug.story import Story
     from daga_nb.engine.faults import Fault
+    from daga_nb.engine.retries import Retries
     from daga_nb.engine.run import FlowRun
     from daga_nb.errors import DagaFlowError
     from daga_nb.flow import DagaFlow
@@ -48,7 +50,7 @@ def test_the_names_of_the_modules_are_the_same_things():
     from daga_nb.widgets.postmortem import full_traceback
     from daga_nb.widgets.twin import compare
 
-    classes = (DagaAction, DagaFlow, DagaFlowError, Fault, FlowRun, Scenario, Story)
+    classes = (DagaAction, DagaFlow, DagaFlowError, Fault, FlowRun, Retries, Scenario, Story)
     here = (*classes, canvas, compare, full_traceback, lab, scrub)
     assert here == tuple(getattr(daga_nb, name) for name in TOP)
 
