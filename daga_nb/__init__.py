@@ -7,6 +7,7 @@ The widgets, `lab` and `canvas`, are loaded on first use, so that a script never
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from daga_nb.action import DagaAction
@@ -17,6 +18,7 @@ from daga_nb.errors import DagaFlowError
 from daga_nb.flow import DagaFlow
 
 if TYPE_CHECKING:
+    from daga_nb.debug.exercise import check
     from daga_nb.debug.scenario import Scenario
     from daga_nb.debug.story import Story
     from daga_nb.widgets.canvas import canvas
@@ -37,6 +39,7 @@ __all__ = [
     "Scenario",
     "Story",
     "canvas",
+    "check",
     "compare",
     "full_traceback",
     "lab",
@@ -44,35 +47,21 @@ __all__ = [
 ]
 
 
+_ON_FIRST_USE = {
+    "Scenario": "debug.scenario",
+    "Story": "debug.story",
+    "canvas": "widgets.canvas",
+    "check": "debug.exercise",
+    "compare": "widgets.twin",
+    "full_traceback": "widgets.postmortem",
+    "lab": "widgets.lab",
+    "scrub": "widgets.player",
+}
+
+
 def __getattr__(name: str) -> Any:
-    if name == "lab":
-        from daga_nb.widgets.lab import lab
-
-        return lab
-    if name == "canvas":
-        from daga_nb.widgets.canvas import canvas
-
-        return canvas
-    if name == "scrub":
-        from daga_nb.widgets.player import scrub
-
-        return scrub
-    if name == "compare":
-        from daga_nb.widgets.twin import compare
-
-        return compare
-    if name == "Story":
-        from daga_nb.debug.story import Story
-
-        return Story
-    if name == "Scenario":
-        from daga_nb.debug.scenario import Scenario
-
-        return Scenario
-    if name == "full_traceback":
-        from daga_nb.widgets.postmortem import full_traceback
-
-        return full_traceback
+    if name in _ON_FIRST_USE:
+        return getattr(import_module(f"daga_nb.{_ON_FIRST_USE[name]}"), name)
     raise AttributeError(f"module 'daga_nb' has no attribute {name!r}")
 
 

@@ -37,8 +37,6 @@ ARROWS = {
 
 # Inside a function, and for convenience, these few reach upward.
 UPWARD = {
-    ("__init__.py", "__getattr__", "debug"),
-    ("__init__.py", "__getattr__", "widgets"),
     ("__init__.py", "_meet_the_shell", "widgets"),
     ("engine/decisions.py", "break_at", "debug"),
     ("engine/decisions.py", "replace", "nodes"),
@@ -191,7 +189,15 @@ def test_nothing_imports_the_widgets_but_the_package_on_first_use():
         for where, what in imports
         if room_of(what) == "widgets" and what.startswith("daga_nb.") and room_of(name) != "widgets"
     }
-    assert users == {("__init__.py", "__getattr__"), ("__init__.py", "_meet_the_shell")}
+    assert users == {("__init__.py", "_meet_the_shell")}
+
+
+def test_what_is_loaded_on_first_use_stands_in_one_table():
+    rooms = {place.split(".")[0] for place in daga_nb._ON_FIRST_USE.values()}
+    assert rooms <= {"debug", "sketch", "widgets"}
+    assert set(daga_nb._ON_FIRST_USE) <= set(daga_nb.__all__)
+    others = set(daga_nb.__all__) - set(daga_nb._ON_FIRST_USE)
+    assert others <= set(vars(daga_nb)), "all else is there at once"
 
 
 @EACH

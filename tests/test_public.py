@@ -21,6 +21,7 @@ TOP = [
     "Scenario",
     "Story",
     "canvas",
+    "check",
     "compare",
     "full_traceback",
     "lab",
@@ -37,6 +38,7 @@ def test_the_public_names():
 
 def test_the_names_of_the_modules_are_the_same_things():
     from daga_nb.action import DagaAction
+    from daga_nb.debug.exercise import check
     from daga_nb.debug.scenario import Scenario
     from daga_nb.debug.story import Story
     from daga_nb.engine.faults import Fault
@@ -51,7 +53,7 @@ def test_the_names_of_the_modules_are_the_same_things():
     from daga_nb.widgets.twin import compare
 
     classes = (DagaAction, DagaFlow, DagaFlowError, Fault, FlowRun, Retries, Scenario, Story)
-    here = (*classes, canvas, compare, full_traceback, lab, scrub)
+    here = (*classes, canvas, check, compare, full_traceback, lab, scrub)
     assert here == tuple(getattr(daga_nb, name) for name in TOP)
 
 
