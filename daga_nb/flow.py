@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
+from dataclasses import replace
 from functools import cached_property
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, Self, TypeVar
 
 import networkx as nx
 
 from daga_nb.action import EmptyAction, action_in, rollback_of
 from daga_nb.core.moves import Policy
 from daga_nb.core.plan import Plan
+from daga_nb.designed import Designed
 from daga_nb.engine.admission import OnFailure
 from daga_nb.engine.calls import ActionCall
 from daga_nb.engine.faults import Fault
@@ -29,7 +32,7 @@ O = TypeVar("O")  # noqa: E741
 Node = Callable[..., Any]
 
 
-class DagaFlow(Generic[I, O]):
+class DagaFlow(Designed, Generic[I, O]):
     """A workflow: a directed acyclic graph of actions, run as a saga.
 
     The graph is checked and copied at construction, and never changed. The flow holds no state of any
@@ -100,6 +103,9 @@ class DagaFlow(Generic[I, O]):
                 if data
             },
         )
+        self._look_at_nodes()
+
+    def _look_at_nodes(self) -> None:
         self._calls = [call_of(node) for node in self.plan.nodes]
         self._actions = [action for action in map(action_in, self.plan.nodes) if action is not None]
         self._registered = self._rollbacks()
@@ -120,6 +126,20 @@ class DagaFlow(Generic[I, O]):
             dag.add_edges_from((*edge, of_edge.get(edge, {})) for edge in edges)
         DagaFlowUtils.initialize_dag_as_flow(dag, EmptyAction())
         return dag
+
+    def _with_nodes(self, nodes: Sequence[Node]) -> Self:
+        made = copy(self)
+        made.__dict__.pop("dag", None)
+        made.plan = replace(self.plan, nodes=tuple(nodes))
+        new = dict(zip(self.plan.nodes, nodes, strict=True))
+        of_graph, of_node, of_edge = self._attributes
+        made._attributes = (
+            of_graph,
+            {new[node]: data for node, data in of_node.items()},
+            {(new[node], new[other]): data for (node, other), data in of_edge.items()},
+        )
+        made._look_at_nodes()
+        return made
 
     @property
     def action_matrix(self) -> list[Batch[Any, Any]]:

@@ -7,6 +7,7 @@ from typing import Any
 from daga_nb.action import action_in, registered_function, rollback_of
 from daga_nb.engine.calls import ActionCall, display_name, rollback_target, target
 from daga_nb.errors import FlowDefinitionError
+from daga_nb.simulated import is_simulated
 
 __all__ = ["LONGEST", "call_of", "check_seconds", "replaced"]
 
@@ -39,7 +40,8 @@ def call_of(node: Any) -> ActionCall:
 def replaced(call: ActionCall, function: Any, rollback: Any, name: str) -> ActionCall:
     """Give `call` with another action, another rollback, or both.
 
-    What is no `DagaAction` takes over the options and the rollback of the action that it stands for.
+    What is no `DagaAction` takes over the options and the rollback of the action that it stands for; a
+    simulated rollback is never taken over, as it cannot undo what is real.
 
     Raises
     ------
@@ -52,7 +54,9 @@ def replaced(call: ActionCall, function: Any, rollback: Any, name: str) -> Actio
         new = call_of(function)
         if action_in(function) is None:
             new = call._replace(action=new.action._replace(in_thread=call.action.in_thread))
-        call = new if new.rollback is not None or new.no_effect else new._replace(rollback=call.rollback)
+        if new.rollback is None and not new.no_effect and (is_simulated(new) or not is_simulated(call)):
+            new = new._replace(rollback=call.rollback)
+        call = new
     if rollback is not None:
         if not callable(rollback):
             raise FlowDefinitionError(f"{rollback!r} cannot undo {name}: it cannot be called")

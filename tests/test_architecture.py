@@ -22,10 +22,13 @@ ARROWS = {
     "engine": {"core", "errors"},
     "meta": set(),
     "action": {"engine", "meta", "errors"},
-    "nodes": {"action", "engine", "errors"},
+    "simulated": {"engine"},
+    "nodes": {"action", "engine", "errors", "simulated"},
     "utils": {"action"},
     "graphs": {"engine", "errors", "meta"},
-    "flow": {"action", "core", "engine", "errors", "graphs", "nodes", "utils"},
+    "designed": set(),
+    "flow": {"action", "core", "designed", "engine", "errors", "graphs", "nodes", "utils"},
+    "sketching": {"action", "core", "engine", "errors", "flow", "graphs", "nodes", "simulated"},
     "debug": {"core", "engine", "errors"},
     "render": {"core", "errors"},
     "interop": {"action", "core", "engine", "errors", "flow", "nodes"},
@@ -37,10 +40,14 @@ ARROWS = {
 # Inside a function, and for convenience, these few reach upward.
 UPWARD = {
     ("__init__.py", "__getattr__", "debug"),
+    ("__init__.py", "__getattr__", "sketching"),
     ("__init__.py", "__getattr__", "widgets"),
     ("__init__.py", "_meet_the_shell", "widgets"),
     ("engine/decisions.py", "break_at", "debug"),
     ("engine/decisions.py", "replace", "nodes"),
+    ("designed.py", "lint", "debug"),
+    ("designed.py", "sketched", "sketching"),
+    ("designed.py", "with_actions", "sketching"),
     ("debug/story.py", "picture", "render"),
     ("debug/story.py", "report", "page"),
     ("engine/look.py", "picture", "render"),
@@ -57,7 +64,14 @@ UPWARD = {
 
 # What is not of the standard library, and where it may be imported at run time.
 OUTSIDE = {
-    "networkx": {"core/plan.py", "flow.py", "graphs.py", "utils.py", "interop/wfformat.py"},
+    "networkx": {
+        "core/plan.py",
+        "flow.py",
+        "graphs.py",
+        "utils.py",
+        "interop/wfformat.py",
+        "sketching/flows.py",
+    },
     "graphviz": {"render/dot.py"},
     "pygraphviz": {"render/dot.py"},
     "matplotlib": {
@@ -90,7 +104,7 @@ INSIDE = {
     "http": set(),
     "urllib": set(),
     "subprocess": {"render/dot.py"},
-    "asyncio": {"engine/", "debug/", "interop/", "widgets/"},
+    "asyncio": {"engine/", "debug/", "interop/", "simulated.py", "widgets/"},
     "concurrent": {"engine/"},
     "threading": {"engine/", "widgets/"},
     "time": {"engine/", "utils.py", "widgets/"},

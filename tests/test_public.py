@@ -23,6 +23,7 @@ TOP = [
     "full_traceback",
     "lab",
     "scrub",
+    "sketch",
 ]
 
 
@@ -41,6 +42,7 @@ def test_the_names_of_the_modules_are_the_same_things():
     from daga_nb.engine.run import FlowRun
     from daga_nb.errors import DagaFlowError
     from daga_nb.flow import DagaFlow
+    from daga_nb.sketching.flows import sketch
     from daga_nb.widgets.canvas import canvas
     from daga_nb.widgets.lab import lab
     from daga_nb.widgets.player import scrub
@@ -48,7 +50,7 @@ def test_the_names_of_the_modules_are_the_same_things():
     from daga_nb.widgets.twin import compare
 
     classes = (DagaAction, DagaFlow, DagaFlowError, Fault, FlowRun, Scenario, Story)
-    here = (*classes, canvas, compare, full_traceback, lab, scrub)
+    here = (*classes, canvas, compare, full_traceback, lab, scrub, sketch)
     assert here == tuple(getattr(daga_nb, name) for name in TOP)
 
 
@@ -161,7 +163,18 @@ def test_only_what_blocks_is_async():
         "run",
         "try_action",
     }
-    assert offers == {"action_matrix", "calls", "dag", "run", "run_sync", "start", "try_action"}
+    assert offers == {
+        "action_matrix",
+        "calls",
+        "dag",
+        "lint",
+        "run",
+        "run_sync",
+        "sketched",
+        "start",
+        "try_action",
+        "with_actions",
+    }
 
 
 @pytest.mark.parametrize(
