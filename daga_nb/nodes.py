@@ -7,7 +7,7 @@ from typing import Any
 from daga_nb.action import action_in, registered_function, rollback_of
 from daga_nb.engine.calls import ActionCall, display_name, rollback_target, target
 from daga_nb.errors import FlowDefinitionError
-from daga_nb.simulated import is_simulated
+from daga_nb.simulated import kept_in_place
 
 __all__ = ["LONGEST", "call_of", "check_seconds", "replaced"]
 
@@ -52,10 +52,11 @@ def replaced(call: ActionCall, function: Any, rollback: Any, name: str) -> Actio
         if not callable(function):
             raise FlowDefinitionError(f"{function!r} cannot stand for {name}: it cannot be called")
         new = call_of(function)
+        kept = call.rollback if kept_in_place(call, new) else None
         if action_in(function) is None:
-            new = call._replace(action=new.action._replace(in_thread=call.action.in_thread))
-        if new.rollback is None and not new.no_effect and (is_simulated(new) or not is_simulated(call)):
-            new = new._replace(rollback=call.rollback)
+            new = call._replace(action=new.action._replace(in_thread=call.action.in_thread), rollback=kept)
+        elif new.rollback is None and not new.no_effect:
+            new = new._replace(rollback=kept)
         call = new
     if rollback is not None:
         if not callable(rollback):

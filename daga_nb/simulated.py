@@ -8,7 +8,7 @@ from typing import Any
 
 from daga_nb.engine.calls import ActionCall, Context
 
-__all__ = ["Simulated", "SimulatedRollback", "is_simulated"]
+__all__ = ["Simulated", "SimulatedRollback", "is_simulated", "kept_in_place"]
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,12 @@ class SimulatedRollback:
 def is_simulated(call: ActionCall) -> bool:
     """Whether an action is a simulated one."""
     return isinstance(call.action.function, Simulated)
+
+
+def kept_in_place(call: ActionCall, new: ActionCall) -> bool:
+    """Whether the rollback of an action can undo another one in its place: a simulated one nothing real."""
+    pretended = call.rollback is not None and isinstance(call.rollback.function, SimulatedRollback)
+    return not pretended or is_simulated(new)
 
 
 def key_of(context: Context) -> str:

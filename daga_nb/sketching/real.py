@@ -11,7 +11,8 @@ from daga_nb.core.plan import Plan
 from daga_nb.engine.calls import ActionCall
 from daga_nb.errors import FlowDefinitionError, kind_of
 from daga_nb.graphs import checked_node
-from daga_nb.simulated import is_simulated
+from daga_nb.nodes import call_of
+from daga_nb.simulated import is_simulated, kept_in_place
 
 __all__ = ["places_taken", "sketched"]
 
@@ -47,11 +48,11 @@ def places_taken(
     nodes = list(plan.nodes)
     for name, action in {**(actions or {}), **named}.items():
         number = plan.find(name)
-        nodes[number] = _in_place(name, action, nodes[number], is_simulated(calls[number]))
+        nodes[number] = _in_place(name, action, nodes[number], calls[number])
     return nodes
 
 
-def _in_place(name: str, action: Any, place: Any, was_simulated: bool) -> DagaAction[Any, Any]:
+def _in_place(name: str, action: Any, place: Any, call: ActionCall) -> DagaAction[Any, Any]:
     checked_node(action)
     own, before = action_in(action), action_in(place)
     undone = own is not None and rollback_of(own) is not None
@@ -62,6 +63,6 @@ def _in_place(name: str, action: Any, place: Any, was_simulated: bool) -> DagaAc
             options[option] = getattr(before, option)
     made: DagaAction[Any, Any] = DagaAction(action, name=name, **options)
     registered = rollback_of(before) if before is not None else None
-    if registered is not None and not undone and not made.no_effect and not was_simulated:
+    if registered is not None and not undone and not made.no_effect and kept_in_place(call, call_of(made)):
         made.on_rollback(registered)
     return made
