@@ -12,10 +12,11 @@ __all__ = ["SEVERITIES", "Finding", "Findings", "Severity"]
 
 Severity = Literal["error", "warning", "note"]
 
-SEVERITIES: dict[Severity, str] = {"error": "✗", "warning": "⚠", "note": "ⓘ"}
+SEVERITIES: dict[Severity, str] = {"error": "‼", "warning": "!", "note": "i"}
 """How bad a finding is, the worst first, each with its glyph.
 
 An *error* fails whenever it is reached, a *warning* in a case that does happen; a *note* is good to know.
+No glyph is one of a state.
 """
 
 
@@ -55,7 +56,7 @@ class Findings(tuple[Finding, ...]):
     >>> one = Finding("no-rollback", "pay", "warning", "Its effect stays.", "Give it a rollback.")
     >>> print(Findings([one]))
     1 warning
-    ⚠ warning: pay (no-rollback)
+    ! warning: pay (no-rollback)
         Its effect stays.
         Give it a rollback.
     """

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from daga_nb.debug.lint_facts import ActionFacts, FlowFacts
 from daga_nb.debug.lint_rules import Doubt
-from daga_nb.debug.lint_source import Body, Sources
+from daga_nb.debug.lint_source import Body, Sources, first_of
 
 __all__ = ["no_such_input", "result_unchecked"]
 
@@ -48,9 +48,11 @@ def no_such_input(flow: FlowFacts) -> Iterator[Doubt]:
             if target is None or not (target.takes_results or "context" in target.extras):
                 continue
             body = sources.body(target.function)
-            if body is None:
+            if body is None or not body.asking:
                 continue
-            for asked in _places_missing(body, one) if target.takes_results else ():
+            for asked in (
+                _places_missing(body, first_of(target.function), one) if target.takes_results else ()
+            ):
                 yield Doubt(one, "error", f"{what} for {asked}, and gets {_got(one)}.", _ASK)
             for name in _names_missing(body, one) if "context" in target.extras else ():
                 why = f"{what} for context.inputs[{name!r}], and has only {_named(one)}."
@@ -163,13 +165,13 @@ def _hands_on(body: Body) -> bool:
 # ---------------------------------------------------------------------- inputs
 
 
-def _places_missing(body: Body, one: ActionFacts) -> Iterator[str]:
+def _places_missing(body: Body, first: str | None, one: ActionFacts) -> Iterator[str]:
     """Give what is asked of the list of the predecessors' results, and is not in it."""
-    first, count = body.first, len(one.inputs)
+    count = len(one.inputs)
     if first is None or not body.uses(first) or _measures(body, first):
         return
     asked: dict[str, None] = {}
-    for node in body.nodes:
+    for node in body.asking:
         if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == first:
             place = _whole_number(node.slice)
             if place is not None and not -count <= place < count:
@@ -216,7 +218,7 @@ def _names_missing(body: Body, one: ActionFacts) -> Iterator[str]:
     if not body.uses("context"):
         return
     asked: dict[str, None] = {}
-    for node in body.nodes:
+    for node in body.asking:
         if (
             isinstance(node, ast.Subscript)
             and isinstance(node.slice, ast.Constant)

@@ -41,6 +41,10 @@ def _undone_only_when_failed(flow: FlowFacts, one: ActionFacts) -> bool:
     return one.pivot or one.number == flow.last
 
 
+def _shown(one: ActionFacts) -> str:
+    return repr(one.name if len(one.name) <= 60 else f"{one.name[:59]}…")
+
+
 def no_rollback(flow: FlowFacts) -> Iterator[Doubt]:
     """Find actions whose effect nothing undoes."""
     for one in flow.actions:
@@ -90,23 +94,23 @@ def rollback_never_called(flow: FlowFacts) -> Iterator[Doubt]:
 def beside_pivot(flow: FlowFacts) -> Iterator[Doubt]:
     """Find actions that run at the same time as the pivot."""
     for node, pivot in flow.beside.items():
-        one, name = flow.actions[node], flow.actions[pivot].name
+        one, other = flow.actions[node], _shown(flow.actions[pivot])
         if not one.pivot:
             why = (
-                f"It may run at the same time as the pivot {name!r}: if that succeeds and this fails, there "
+                f"It may run at the same time as the pivot {other}: if that succeeds and this fails, there "
                 "is no way back, and no way on without it."
             )
-            do = f"Put it before {name!r} or past it, by an edge."
+            do = f"Put it before {other} or past it, by an edge."
             yield Doubt(one, "warning", why, do)
 
 
 def two_pivots(flow: FlowFacts) -> Iterator[Doubt]:
     """Find pivots that run at the same time."""
     for node, pivot in flow.beside.items():
-        one, name = flow.actions[node], flow.actions[pivot].name
+        one, other = flow.actions[node], _shown(flow.actions[pivot])
         if one.pivot:
             why = (
-                f"It may run at the same time as another pivot, {name!r}: if one succeeds and the other "
+                f"It may run at the same time as another pivot, {other}: if one succeeds and the other "
                 "fails, the run can neither go back nor on."
             )
             do = "Let one of them come after the other, or have one pivot only."
@@ -177,7 +181,7 @@ def kept_after_save_point(flow: FlowFacts) -> Iterator[Doubt]:
             continue
         if one.undoes_failed or not _undone_only_when_failed(flow, one):
             why = (
-                f"It has an effect and no rollback, and comes after the save point {saved.name!r}: once it "
+                f"It has an effect and no rollback, and comes after the save point {_shown(saved)}: once it "
                 "was called, the run cannot go back to there cleanly."
             )
             yield Doubt(one, "warning", why, _UNDO_IT)

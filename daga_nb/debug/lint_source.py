@@ -8,13 +8,14 @@ import inspect
 import textwrap
 import tokenize
 from dataclasses import dataclass
+from functools import cached_property
 from logging import getLogger
 from typing import Any
 
 from daga_nb.engine.signatures import parameters_of
 from daga_nb.errors import kind_of
 
-__all__ = ["Body", "Sources"]
+__all__ = ["Body", "Sources", "first_of"]
 
 log = getLogger(__name__)
 
@@ -32,12 +33,14 @@ class Body:
     ----------
     nodes
         Every node of its body, and of the functions in it.
-    first
-        The parameter that gets the list of the predecessors' results; None if it is not known for sure.
     """
 
     nodes: tuple[ast.AST, ...]
-    first: str | None
+
+    @cached_property
+    def asking(self) -> tuple[ast.Subscript | ast.Assign, ...]:
+        """Where it takes something out of something else: by a place or a name, or by unpacking."""
+        return tuple(node for node in self.nodes if isinstance(node, ast.Subscript | ast.Assign))
 
     def uses(self, name: str) -> bool:
         """Whether the body reads that name, and never means anything else by it."""
@@ -64,28 +67,29 @@ class Sources:
     """
 
     def __init__(self) -> None:
-        self._read: dict[Any, tuple[ast.AST, ...] | None] = {}
+        self._read: dict[Any, Body | None] = {}
 
     def body(self, function: Any) -> Body | None:
         """Give what a function does; None if its source cannot be had, or is not for sure its own."""
         try:
-            return self._body(function)
+            code, _ = _code_of(function)
+            if code is not None and code not in self._read:
+                self._read[code] = _body_of(code)
+            return self._read.get(code)
         except Exception as error:  # a callable may do anything when it is looked at
             log.debug("no source of a %s is read: %s", kind_of(function), kind_of(error))
             return None
 
-    def _body(self, function: Any) -> Body | None:
-        code, plain = _code_of(function)
-        if code is None:
-            return None
-        if code not in self._read:
-            self._read[code] = _nodes(code)
-        nodes = self._read[code]
-        if nodes is None:
-            return None
+
+def first_of(function: Any) -> str | None:
+    """Give the parameter that gets the list of the predecessors' results; None if that is not sure."""
+    try:
+        _, plain = _code_of(function)
         first, _ = parameters_of(function)
-        known = plain and first is not None and first.kind is not first.VAR_POSITIONAL
-        return Body(nodes, first.name if known and first is not None else None)
+    except Exception as error:  # as above
+        log.debug("the parameters of a %s are not known: %s", kind_of(function), kind_of(error))
+        return None
+    return first.name if plain and first is not None and first.kind is not first.VAR_POSITIONAL else None
 
 
 def _code_of(function: Any) -> tuple[Any, bool]:
@@ -99,7 +103,7 @@ def _code_of(function: Any) -> tuple[Any, bool]:
     return getattr(inner, "__code__", None), inner is getattr(function, "__func__", function)
 
 
-def _nodes(code: Any) -> tuple[ast.AST, ...] | None:
+def _body_of(code: Any) -> Body | None:
     try:
         text = inspect.getsource(code)
         tree = ast.parse(textwrap.dedent(text)) if len(text) <= LONGEST else None
@@ -111,7 +115,8 @@ def _nodes(code: Any) -> tuple[ast.AST, ...] | None:
     if len(found) != 1:  # two lambdas on a line that look the same
         return None
     body = found[0].body
-    return tuple(node for part in (body if isinstance(body, list) else [body]) for node in ast.walk(part))
+    parts = body if isinstance(body, list) else [body]
+    return Body(tuple(node for part in parts for node in ast.walk(part)))
 
 
 def _is_of(node: _Function, code: Any) -> bool:
