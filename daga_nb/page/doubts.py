@@ -27,10 +27,10 @@ def doubts_of(plan: Plan, findings: Iterable[Finding]) -> dict[str, Any]:
     at: dict[str, list[int]] = {}
     of_flow: list[int] = []
     for one in findings:
+        if one.action is not None and one.action not in plan.ids:
+            continue  # a run of one action alone
         text = (SEVERITIES[one.severity], one.severity, one.rule, whole(one.why), whole(one.do))
         number = numbers.setdefault(text, len(numbers))
-        if one.action is None:
-            of_flow.append(number)
-        elif one.action in plan.ids:
-            at.setdefault(str(plan.ids[one.action]), []).append(number)
+        places = of_flow if one.action is None else at.setdefault(str(plan.ids[one.action]), [])
+        places.append(number)
     return {"texts": [list(text) for text in numbers], "at": at, "flow": of_flow}
