@@ -464,6 +464,15 @@ def test_callable_objects_methods_and_lambdas_are_read():
     assert ("no-such-input", "lambda") in found(DagaFlow([(alone, EmptyAction())]).lint())
 
 
+def test_what_python_minds_in_a_source_is_not_said_again(monkeypatch):
+    monkeypatch.setattr(
+        inspect, "getsource", lambda code: 'def asks_second(results):\n    return "\\d", results[1]'
+    )
+    body = Sources().body(asks_second)
+    assert body is not None
+    assert len(body.asking) == 1
+
+
 def test_a_function_whose_file_has_changed_since_is_not_misread(tmp_path, monkeypatch):
     monkeypatch.setattr(inspect, "getsource", lambda code: "def another(results):\n    return results[9]")
     assert Sources().body(asks_second) is None

@@ -7,6 +7,7 @@ import functools
 import inspect
 import textwrap
 import tokenize
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from logging import getLogger
@@ -106,7 +107,9 @@ def _code_of(function: Any) -> tuple[Any, bool]:
 def _body_of(code: Any) -> Body | None:
     try:
         text = inspect.getsource(code)
-        tree = ast.parse(textwrap.dedent(text)) if len(text) <= LONGEST else None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python has said what it minds when the function was made
+            tree = ast.parse(textwrap.dedent(text)) if len(text) <= LONGEST else None
     except (OSError, TypeError, ValueError, IndexError, SyntaxError, RecursionError, tokenize.TokenError):
         return None
     if tree is None:
