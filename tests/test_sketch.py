@@ -15,6 +15,7 @@ from daga_nb.engine.calls import Context
 from daga_nb.errors import CycleError, FlowDefinitionError, SketchError, UnknownAction
 from daga_nb.interop import wfformat
 from daga_nb.simulated import Simulated, SimulatedRollback
+from daga_nb.sketching.real import OPTIONS
 
 
 def undone(run):
@@ -68,6 +69,17 @@ def test_marks_say_what_can_be_undone():
         "pay": "ROLLED_BACK",
     }
     assert undone(run) == ["pay"]
+
+
+@pytest.mark.skipif("pivot" not in OPTIONS, reason="needs the policies of an action")
+def test_policies_are_those_of_the_place_and_stay_when_it_is_taken():
+    flow = sketch("book[save point=2] >> pay[pivot] >> ship[retries=3, timeout=2]")
+    for one in (flow, flow.with_actions(book=taking([], "b"), pay=taking([], "p"), ship=taking([], "s"))):
+        book, pay, ship = one.calls
+        assert (book.save_point, pay.pivot, ship.retries.times, ship.timeout) == (2, True, 3, 2)
+        assert one.policy.pivots == {1}
+        assert one.policy.save_points == ((0, 2),)
+    assert ("rollback-never-called", "ship") in [(one.rule, one.action) for one in flow.lint()]
 
 
 def test_it_can_be_stepped():
