@@ -1,7 +1,7 @@
 """daga-nb: sagas you can watch, step and break in a Jupyter notebook.
 
 The widgets, `lab` and `canvas`, are loaded on first use, so that a script never pays for Jupyter; so is
-`Scenario`. Inside IPython, a failed flow is shown in short.
+`Scenario` and `sketch`. Inside IPython, a failed flow is shown in short.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from daga_nb.debug.exercise import check
     from daga_nb.debug.scenario import Scenario
     from daga_nb.debug.story import Story
+    from daga_nb.sketching.flows import sketch
     from daga_nb.widgets.canvas import canvas
     from daga_nb.widgets.lab import lab
     from daga_nb.widgets.player import scrub
@@ -44,6 +45,7 @@ __all__ = [
     "full_traceback",
     "lab",
     "scrub",
+    "sketch",
 ]
 
 
@@ -56,6 +58,7 @@ _ON_FIRST_USE = {
     "full_traceback": "widgets.postmortem",
     "lab": "widgets.lab",
     "scrub": "widgets.player",
+    "sketch": "sketching.flows",
 }
 
 

@@ -26,6 +26,7 @@ __all__ = [
     "RunBusy",
     "RunHeld",
     "ScenarioError",
+    "SketchError",
     "StepError",
     "StoryError",
     "UnknownAction",
@@ -60,6 +61,10 @@ class CycleError(FlowDefinitionError, AssertionError):
             + " -> ".join(shown)
             + ". Remove one of these edges."
         )
+
+
+class SketchError(FlowDefinitionError):
+    """The text of a sketch cannot be read; the message shows the place, and what may stand there."""
 
 
 class FaultError(DagaError, ValueError):

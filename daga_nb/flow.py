@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
+from dataclasses import replace
 from functools import cached_property
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, Self, TypeVar
 
 import networkx as nx
 
 from daga_nb.action import EmptyAction, action_in, rollback_of
 from daga_nb.core.moves import Policy, RollbackOrder
 from daga_nb.core.plan import Plan
+from daga_nb.designed import Designed
 from daga_nb.engine.admission import OnFailure
 from daga_nb.engine.calls import ActionCall
 from daga_nb.engine.faults import Fault
@@ -32,7 +34,7 @@ O = TypeVar("O")  # noqa: E741
 Node = Callable[..., Any]
 
 
-class DagaFlow(Generic[I, O]):
+class DagaFlow(Designed, Generic[I, O]):
     """A workflow: a directed acyclic graph of actions, run as a saga.
 
     The graph is checked and copied at construction, and never changed. The flow holds no state of any
@@ -127,7 +129,10 @@ class DagaFlow(Generic[I, O]):
                 if data
             },
         )
-        self._calls = self._look_at_nodes()
+        self._look_at_nodes()
+
+    def _look_at_nodes(self) -> None:
+        self._calls = [self.options.complete(call_of(node)) for node in self.plan.nodes]
         self.policy: Policy = self.options.policy(self._calls)
         self._actions = [action for action in map(action_in, self.plan.nodes) if action is not None]
         self._registered = self._rollbacks()
@@ -149,6 +154,20 @@ class DagaFlow(Generic[I, O]):
         DagaFlowUtils.initialize_dag_as_flow(dag, EmptyAction())
         return dag
 
+    def _with_nodes(self, nodes: Sequence[Node]) -> Self:
+        made = copy(self)
+        made.__dict__.pop("dag", None)
+        made.plan = replace(self.plan, nodes=tuple(nodes))
+        new = dict(zip(self.plan.nodes, nodes, strict=True))
+        of_graph, of_node, of_edge = self._attributes
+        made._attributes = (
+            of_graph,
+            {new[node]: data for node, data in of_node.items()},
+            {(new[node], new[other]): data for (node, other), data in of_edge.items()},
+        )
+        made._look_at_nodes()
+        return made
+
     @property
     def action_matrix(self) -> list[Batch[Any, Any]]:
         """A fresh view of the batches as descriptors, the root's first, without results."""
@@ -159,43 +178,11 @@ class DagaFlow(Generic[I, O]):
         """How each action is called, with the rollbacks registered by now."""
         registered = self._rollbacks()
         if any(now is not then for now, then in zip(registered, self._registered, strict=True)):
-            self._calls = self._look_at_nodes()
-            self._registered = registered
+            self._look_at_nodes()
         return self._calls
-
-    def _look_at_nodes(self) -> list[ActionCall]:
-        return [self.options.complete(call_of(node)) for node in self.plan.nodes]
 
     def _rollbacks(self) -> list[Any]:
         return [rollback_of(action) for action in self._actions]
-
-    def with_policy(self, **options: Any) -> DagaFlow[I, O]:
-        """Give the same flow with other choices about its runs: any keyword of `DagaFlow` but `name`.
-
-        What an action says of itself stays.
-
-        >>> async def pay(results): return "paid"
-        >>> async def ship(results): return "shipped"
-        >>> DagaFlow([(pay, ship)]).with_policy(rollback_order="completion").policy.order
-        'completion'
-
-        Raises
-        ------
-        FlowDefinitionError
-            If there is no such choice, or it makes no sense.
-        """
-        unknown = set(options) - set(Options._fields)
-        if unknown:
-            raise FlowDefinitionError(
-                f"a flow has no choice {', '.join(sorted(unknown))}; it has {', '.join(Options._fields)}"
-            )
-        flow = copy(self)
-        flow.__dict__.pop("dag", None)
-        flow.options = self.options._replace(**options).checked()
-        flow.max_parallel, flow.rollback_timeout = flow.options.max_parallel, flow.options.rollback_timeout
-        flow._calls = flow._look_at_nodes()
-        flow.policy = flow.options.policy(flow._calls)
-        return flow
 
     def start(
         self, input: I | None = None, *, faults: Iterable[Fault] = (), on_failure: OnFailure = "rollback"

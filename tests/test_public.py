@@ -26,6 +26,7 @@ TOP = [
     "full_traceback",
     "lab",
     "scrub",
+    "sketch",
 ]
 
 
@@ -46,6 +47,7 @@ def test_the_names_of_the_modules_are_the_same_things():
     from daga_nb.engine.run import FlowRun
     from daga_nb.errors import DagaFlowError
     from daga_nb.flow import DagaFlow
+    from daga_nb.sketching.flows import sketch
     from daga_nb.widgets.canvas import canvas
     from daga_nb.widgets.lab import lab
     from daga_nb.widgets.player import scrub
@@ -53,7 +55,7 @@ def test_the_names_of_the_modules_are_the_same_things():
     from daga_nb.widgets.twin import compare
 
     classes = (DagaAction, DagaFlow, DagaFlowError, Fault, FlowRun, Retries, Scenario, Story)
-    here = (*classes, canvas, check, compare, full_traceback, lab, scrub)
+    here = (*classes, canvas, check, compare, full_traceback, lab, scrub, sketch)
     assert here == tuple(getattr(daga_nb, name) for name in TOP)
 
 
@@ -171,10 +173,13 @@ def test_only_what_blocks_is_async():
         "action_matrix",
         "calls",
         "dag",
+        "lint",
         "run",
         "run_sync",
+        "sketched",
         "start",
         "try_action",
+        "with_actions",
         "with_policy",
     }
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from daga_nb.core.states import NodeState, RunState
 from daga_nb.debug.breakpoints import Phase
 from daga_nb.engine.faults import Where
+from daga_nb.page.doubts import doubts_of
 from daga_nb.render.text import elide, seconds
 from daga_nb.render.theme import FAULT_GLYPH, LOOKS, RUN_LOOKS, edge_kind
 
 if TYPE_CHECKING:
     from daga_nb.core.next_step import NextStep
     from daga_nb.core.plan import Plan
+    from daga_nb.debug.finding import Finding
     from daga_nb.engine.run import FlowRun
 
 __all__ = [
@@ -87,8 +89,8 @@ def edge_mode(tail: NodeState | None, head: NodeState) -> str:
     return "dead" if kind == "dead" else "done"
 
 
-def face(plan: Plan, name: str) -> dict[str, Any]:
-    """Give what never changes: the names, the batches, the looks of the states and of the edges."""
+def face(plan: Plan, name: str, findings: Iterable[Finding] = ()) -> dict[str, Any]:
+    """Give what never changes: the names, the batches, the looks of states and edges, what lint has found."""
     rows: list[NodeState | None] = [*STATES, None]
     return {
         "name": elide(name, 60),
@@ -120,6 +122,7 @@ def face(plan: Plan, name: str) -> dict[str, Any]:
         "phases": PHASES,
         "fault_glyph": FAULT_GLYPH,
         "failed_glyph": LOOKS[_N.FAILED].glyph,
+        "doubts": doubts_of(plan, findings),
     }
 
 
