@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from daga_nb.core.events import Event
@@ -15,6 +16,7 @@ from daga_nb.engine.admission import FREE, HOLD, OnFailure, Stepper, Stops
 from daga_nb.engine.bell import Bell
 from daga_nb.engine.calls import ActionCall
 from daga_nb.engine.chronicle import Chronicle
+from daga_nb.engine.effects import Effects
 from daga_nb.engine.faults import Fault, FaultPlan
 from daga_nb.engine.inflight import InFlight
 from daga_nb.engine.inherit import NOTHING_INHERITED, Inherited
@@ -57,11 +59,13 @@ class Driver:
         self.recorder = Recorder(self.machine, run_id)
         self.faults = FaultPlan(self.machine, faults)
         self.outcomes = Outcomes(self.machine)
+        self.effects = Effects(partial(len, self.machine.events), self.recorder.now, plan)
         self.performer = Performer(
             self.machine,
             calls,
             self.faults,
             self.outcomes,
+            self.effects,
             run_id=run_id,
             input=input,
         )
@@ -80,6 +84,7 @@ class Driver:
         self.on_failure = on_failure
         self.adopted = False
         self.outcomes.results.update(inherited.results)
+        self.effects.inherit(inherited.effects)
         for node in sorted(inherited.results):
             self.recorder.inherit(node, inherited.reason)
 

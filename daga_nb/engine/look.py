@@ -7,7 +7,9 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from daga_nb.core.entries import Entry
 from daga_nb.core.events import Event
+from daga_nb.core.ledger import Ledger
 from daga_nb.core.moves import Policy, Undo
 from daga_nb.core.next_step import NextStep, next_step
 from daga_nb.core.plan import Plan
@@ -18,6 +20,7 @@ from daga_nb.engine.driver import Driver
 from daga_nb.engine.faults import Fault, find_node
 from daga_nb.engine.inherit import NOTHING_INHERITED, Inherited
 from daga_nb.engine.views import ByName, ReadOnly, Subscription
+from daga_nb.engine.world import Observe, World, check_observe
 from daga_nb.errors import DagaError, RollbackError
 
 if TYPE_CHECKING:
@@ -49,7 +52,9 @@ class RunLook:
         inherited: Inherited = NOTHING_INHERITED,
         plan: Plan | None = None,
         calls: Sequence[ActionCall] | None = None,
+        observe: Observe | None = None,
     ) -> None:
+        self._observation = check_observe(observe)
         self._flow = flow
         self._id = secrets.token_hex(6)
         self._driver = Driver(
@@ -153,6 +158,26 @@ class RunLook:
     def events(self) -> ReadOnly[Event]:
         """The story, live."""
         return ReadOnly(self._driver.machine.events)
+
+    @property
+    def effects(self) -> ReadOnly[Entry]:
+        """What the actions said about their effects, live; `ledger` counts it."""
+        return ReadOnly(self._driver.effects.entries)
+
+    @property
+    def ledger(self) -> Ledger:
+        """What the actions said about their effects so far, counted: what is in the world, what was left."""
+        return self._driver.effects.ledger(self.state)
+
+    @property
+    def observe(self) -> Observe | None:
+        """What looks at the world before and after this run, if anything does."""
+        return None if self._observation is None else self._observation.observe
+
+    @property
+    def world(self) -> World | None:
+        """What ``observe`` saw before and after the run; None without it, or before the first look."""
+        return None if self._observation is None else self._observation.world
 
     @property
     def batches(self) -> tuple[tuple[str, ...], ...]:

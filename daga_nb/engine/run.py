@@ -120,7 +120,7 @@ class FlowRun(RunDecisions):
         breakpoints = self._breakpoints
         if breakpoints is not None:
             breakpoints.go_on()
-        return await self._driver.drive(stepper, stops=breakpoints if stops else None)
+        return await self._drive(stepper, stops=breakpoints if stops else None)
 
     async def finish(self) -> list[Any]:
         """Run to the end, and give the results of the last batch.
@@ -141,6 +141,7 @@ class FlowRun(RunDecisions):
         while True:
             await driver.at_rest()
             if self.state.ended and not driver.closing:
+                await self._look_at_the_end()
                 return self._verdict()
             try:
                 await self.drive(FREE)
@@ -284,5 +285,5 @@ class FlowRun(RunDecisions):
             await driver.at_rest()
             if self.state.ended:
                 break
-            await driver.drive(FREE)
+            await self._drive(FREE)
         return self.events[first:]
