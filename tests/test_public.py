@@ -149,6 +149,7 @@ RUN = {
     "step",
     "step_action",
     "subscribe",
+    "subscribe_effects",
     "timeline",
 }
 

@@ -101,7 +101,7 @@ class Ledger:
 
     @property
     def wrong_order(self) -> tuple[Row, ...]:
-        """What was undone while an action downstream of the one that did it had an effect in the world."""
+        """What was undone before an effect of an action downstream of it was undone."""
         return self._with(Verdict.TOO_EARLY)
 
     @property

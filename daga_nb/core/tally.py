@@ -13,8 +13,11 @@ __all__ = ["Row", "Tally", "Verdict"]
 NAMED = 8
 """How many of the actions that had to do with an effect are named."""
 
-MOST_ORDERED = 20_000
+MOST_ORDERED = 10_000
 """Actions of the largest flow in which the order of the rollbacks is looked at."""
+
+MOST_WAITING = 256
+"""How many different sets of actions are waited for at once, to see whether they are undone too late."""
 
 
 class Verdict(StrEnum):
@@ -116,7 +119,7 @@ class Tally:
     --------
     >>> tally = Tally()
     >>> for kind in ("done", "undone", "undone"):
-    ...     number = tally.add(Entry(2, 0.1, "pay", 1, "forward", kind, "charge", "17"))
+    ...     (number,) = tally.add(Entry(2, 0.1, "pay", 1, "forward", kind, "charge", "17"))
     >>> tally.rows[number].in_world, str(tally.rows[number].verdict)
     (-1, 'undone twice')
     """
@@ -129,14 +132,16 @@ class Tally:
         self._holds: dict[int, int] = {}  # of each node, how many effects it has in the world
         self._holding = 0  # the same, a bit for each node that has any
         self._below: list[int] | None = None
+        # Rows undone while these nodes, as bits, still had something in the world that they stand on.
+        self._early: dict[int, list[int]] = {}
 
     def count(self, name: str, key: str) -> int:
         """Give how often an effect is in the world now."""
         number = self._numbers.get((name, key))
         return 0 if number is None else self.rows[number].in_world
 
-    def add(self, entry: Entry) -> int:
-        """Count one more entry, and give the number of its row."""
+    def add(self, entry: Entry) -> list[int]:
+        """Count one more entry, and give the numbers of the rows that are other than before."""
         place = entry.name, entry.key
         number = self._numbers.get(place)
         if number is None:
@@ -148,13 +153,13 @@ class Tally:
             row = row._replace(by=(*row.by, entry.node))
         done = entry.kind == "done"
         if entry.once and (row.in_world > 0) is done:
-            row = row._replace(repeats=row.repeats + 1)
-        elif done:
-            row = self._do(row, number, entry)
-        else:
-            row = self._undo(row, number, entry)
-        self.rows[number] = row
-        return number
+            self.rows[number] = row._replace(repeats=row.repeats + 1)
+            return [number]
+        if done:
+            self.rows[number] = self._do(row, number, entry)
+            return [number]
+        self.rows[number] = self._undo(row, number)
+        return [number] if row.in_world <= 0 else [number, *self._order(number, entry)]
 
     def _do(self, row: Row, number: int, entry: Entry) -> Row:
         flaw = Verdict.DONE_TWICE if row.in_world > 0 else None
@@ -165,16 +170,32 @@ class Tally:
             self._hold(entry.node, 1)
         return row.flawed(flaw)
 
-    def _undo(self, row: Row, number: int, entry: Entry) -> Row:
+    def _undo(self, row: Row, number: int) -> Row:
         flaw: Verdict | None = None
-        if row.in_world > 0:
-            doer = self._doers[number].pop()
-            self._hold(doer, -1)
-            if entry.direction == "back" and self._stands_on(doer):
-                flaw = Verdict.TOO_EARLY
-        else:
+        if row.in_world <= 0:
             flaw = Verdict.UNDONE_TWICE if row.done else Verdict.NEVER_DONE
         return row._replace(in_world=row.in_world - 1, undone=row.undone + 1).flawed(flaw)
+
+    def _order(self, number: int, entry: Entry) -> list[int]:
+        """Take note of what was undone before this one and should have come after it; give those rows.
+
+        What stands on an effect and is never undone is left behind: then the order is not what is wrong.
+        """
+        doer = self._doers[number].pop()
+        self._hold(doer, -1)
+        node = None if self._plan is None else self._plan.ids.get(doer)
+        if node is None or entry.direction != "back":
+            return []
+        found = []
+        for waiting in [one for one in self._early if one >> node & 1]:
+            found += self._early.pop(waiting)
+        for one in found:
+            self.rows[one] = self.rows[one].flawed(Verdict.TOO_EARLY)
+        if self._holding >> (node + 1):  # what is downstream has a larger number
+            standing = self._downstream()[node] & self._holding
+            if standing and (standing in self._early or len(self._early) < MOST_WAITING):
+                self._early.setdefault(standing, []).append(number)
+        return found
 
     def _hold(self, name: str, by: int) -> None:
         node = None if self._plan is None else self._plan.ids.get(name)
@@ -183,13 +204,6 @@ class Tally:
         held = self._holds[node] = self._holds.get(node, 0) + by
         if held == (by > 0):  # the first one, or none any more
             self._holding ^= 1 << node
-
-    def _stands_on(self, doer: str) -> bool:
-        """Whether an action downstream of `doer` still has an effect in the world."""
-        node = None if self._plan is None else self._plan.ids.get(doer)
-        if node is None or not self._holding >> (node + 1):  # what is downstream has a larger number
-            return False
-        return bool(self._downstream()[node] & self._holding)
 
     def _downstream(self) -> list[int]:
         if self._below is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from logging import getLogger
 from typing import Any, Protocol
 
 from daga_nb.core.entries import Entry, Kind
@@ -15,6 +16,8 @@ from daga_nb.core.tally import Tally
 from daga_nb.errors import EffectError, kind_of
 
 __all__ = ["LONGEST_KEY", "LONGEST_NAME", "MOST_DETAILS", "Effects"]
+
+log = getLogger(__name__)
 
 LONGEST_NAME = 100
 """Characters of the longest name of an effect."""
@@ -58,8 +61,8 @@ class Effects:
     ----------
     entries
         What was written; read it by index, it only grows.
-    heard
-        Called after each entry, on the thread that wrote it.
+    observers
+        Called with each entry, on the thread that wrote it; one that raises is logged, and hears no more.
     """
 
     def __init__(
@@ -69,7 +72,7 @@ class Effects:
         plan: Plan | None = None,
     ) -> None:
         self.entries: list[Entry] = []
-        self.heard: Callable[[], object] | None = None
+        self.observers: list[Callable[[Entry], object]] = []
         self._seq = seq
         self._now = now
         self._plan = plan
@@ -105,8 +108,13 @@ class Effects:
             )
             self.entries.append(entry)
             self._tally.add(entry)
-        if self.heard is not None:
-            self.heard()
+        for observer in tuple(self.observers):
+            try:
+                observer(entry)
+            except Exception:  # it is not the action's fault
+                log.exception("an observer of effects failed and hears no more: %r", observer)
+                if observer in self.observers:
+                    self.observers.remove(observer)
 
     def inherit(self, entries: Iterable[Entry]) -> None:
         """Begin with what another run has written: its effects are this run's to undo."""

@@ -238,14 +238,11 @@ class RunLook:
             raise DagaError(f"{observer!r} cannot be told of events: it cannot be called")
         if inspect.iscoroutinefunction(observer):
             raise DagaError(f"{observer!r} is an async function, which nobody would await: give a plain one")
-        observers = self._driver.recorder.observers
-        observers.append(observer)
+        return Subscription.to(self._driver.recorder.observers, observer)
 
-        def close() -> None:
-            if observer in observers:
-                observers.remove(observer)
-
-        return Subscription(close)
+    def subscribe_effects(self, observer: Callable[[Entry], object]) -> Subscription:
+        """Have `observer` called with each effect from now on, on the thread that tells of it."""
+        return Subscription.to(self._driver.effects.observers, observer)
 
     def take_notes(self) -> History:
         """Keep from now on what is seen when each event happens: inputs, results, errors, as text.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from daga_nb.core.states import NodeState, RunState
 from daga_nb.debug.breakpoints import Phase
 from daga_nb.engine.faults import Where
+from daga_nb.page.effects import verdict_looks
 from daga_nb.render.text import elide, seconds
 from daga_nb.render.theme import FAULT_GLYPH, LOOKS, RUN_LOOKS, edge_kind
 
@@ -116,6 +117,7 @@ def face(plan: Plan, name: str) -> dict[str, Any]:
         "place_pills": ["before", "after", "rollback"],
         "kinds": list(KINDS),
         "facts": FACTS,
+        "verdicts": verdict_looks(),
         "forward": NUMBER[_N.RUNNING],
         "phases": PHASES,
         "fault_glyph": FAULT_GLYPH,
