@@ -186,9 +186,8 @@ class Tally:
         node = None if self._plan is None else self._plan.ids.get(doer)
         if node is None or entry.direction != "back":
             return []
-        found = []
-        for waiting in [one for one in self._early if one >> node & 1]:
-            found += self._early.pop(waiting)
+        late = [waiting for waiting in self._early if waiting >> node & 1]
+        found = list(dict.fromkeys(one for waiting in late for one in self._early.pop(waiting)))
         for one in found:
             self.rows[one] = self.rows[one].flawed(Verdict.TOO_EARLY)
         if self._holding >> (node + 1):  # what is downstream has a larger number

@@ -56,7 +56,7 @@ def entries_of(rows: Any, plan: Plan, events: int) -> tuple[Entry, ...]:
             raise StoryError(f"effect {number}: {error}") from None
         if not last <= entry.seq <= events:
             raise StoryError(
-                f"effect {number}: it stands after {entry.seq} events of {events}, and after {last}"
+                f"effect {number}: it stands after an event that is not, or before the one before it"
             )
         found.append(entry)
         last = entry.seq

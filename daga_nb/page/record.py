@@ -38,7 +38,7 @@ def record_of(story: Story) -> dict[str, Any]:
         "face": face(plan, story.flow),
         "layouts": {way: layout(plan, way).to_json() for way in ("LR", "TB")},
         "nodes": [_mark(tape, node) for node in range(len(plan))],
-        "head": head_of(plan, [*end.states.values()], end.state, end.next),
+        "head": head_of(plan, [*end.states.values()], end.state, end.next, ledger=end.ledger),
         "events": tape.rows,
         "effects": LedgerTape(plan).catch_up(story.effects, story.events),
         "log": lines_of(story)[-MOST_LINES:],
