@@ -204,6 +204,33 @@ def test_a_saved_notebook_does_not_carry_a_very_long_ledger(monkeypatch):
     asyncio.run(main())
 
 
+def test_a_lab_that_observes_says_what_the_world_is_like_and_so_do_its_next_runs():
+    things: list[str] = []
+
+    def make(results: list[Any]) -> None:
+        things.append("<b>thing</b>")
+
+    async def main() -> None:
+        page = Page(lab(DagaFlow([(make, print)]), observe=lambda: things, speed=1.0))
+        await page.open()
+        assert "world" not in page.facts
+        await page.click(cmd="step")
+        assert page.facts["world"]["words"].endswith("which has not ended yet")
+        await page.click(cmd="rollback")
+        assert page.facts["world"] == {
+            "words": "the world is not as it was before, although the run was rolled back:",
+            "changes": ["added '<b>thing</b>'"],
+            "flaw": True,
+        }
+        await page.click(cmd="reset")
+        await page.click(cmd="run")
+        assert page.facts["world"]["flaw"] is False
+        assert page.facts["world"]["words"] == "the run has changed the world:"
+        assert page.widget.runs[1].world.before == ["<b>thing</b>"]
+
+    asyncio.run(main())
+
+
 # ----------------------------------------------------------------------------- text of others
 
 

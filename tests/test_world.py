@@ -13,7 +13,7 @@ from story_runs import CHAIN, drive, failing
 from daga_nb import DagaAction, DagaFlow, DagaFlowError
 from daga_nb.engine.changes import MOST_CHANGES, changes_between
 from daga_nb.engine.world import World
-from daga_nb.errors import DagaError, ObserveError, RunBusy
+from daga_nb.errors import DagaError, ObserveError, RunBusy, StepError
 
 
 class Bank:
@@ -266,6 +266,15 @@ def test_a_fork_looks_at_the_same_world(done):
     assert fork.world is not None
     assert fork.world.changes == ("added 'do c'",)
     assert flow_of(done).start().observe is None
+
+
+def test_who_observes_is_set_before_the_run_begins(done):
+    run = flow_of(done, CHAIN).start()
+    run.observe = lambda: list(done)
+    play(run.step())
+    assert run.world is not None
+    with pytest.raises(StepError, match="the run has begun"):
+        run.observe = None
 
 
 @pytest.mark.parametrize("wrong", [17, "accounts", {"ann": 100}])

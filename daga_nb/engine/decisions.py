@@ -11,6 +11,7 @@ from daga_nb.core.states import NodeState, RunState
 from daga_nb.engine.admission import HOLD, OnFailure, Stepper, check_on_failure
 from daga_nb.engine.faults import Fault, Where, find_node
 from daga_nb.engine.look import RunLook
+from daga_nb.engine.world import Observe, check_observe
 from daga_nb.errors import StepError
 
 if TYPE_CHECKING:
@@ -23,6 +24,19 @@ class RunDecisions(RunLook):
     """The half of a `FlowRun` that decides what is to happen, and starts nothing but what failed."""
 
     _breakpoints: Breakpoints | None = None
+
+    # -------------------------------------------------------------------- world
+
+    @property
+    def observe(self) -> Observe | None:
+        """What looks at the world before and after this run, if anything does; set before it begins."""
+        return None if self._observation is None else self._observation.observe
+
+    @observe.setter
+    def observe(self, observe: Observe | None) -> None:
+        if self.state is not RunState.READY:
+            raise StepError("the run has begun: how the world was before it cannot be seen any more")
+        self._observation = check_observe(observe)
 
     async def _drive(self, stepper: Stepper, **how: Any) -> tuple[Event, ...]:
         """Drive, and look at the world before the run begins, and when it has ended."""

@@ -170,11 +170,6 @@ class RunLook:
         return self._driver.effects.ledger(self.state)
 
     @property
-    def observe(self) -> Observe | None:
-        """What looks at the world before and after this run, if anything does."""
-        return None if self._observation is None else self._observation.observe
-
-    @property
     def world(self) -> World | None:
         """What ``observe`` saw before and after the run; None without it, or before the first look."""
         return None if self._observation is None else self._observation.world

@@ -68,7 +68,9 @@ class World:
         """Whether something is left behind: the run was rolled back, and the world is not as it was."""
         return self.rolled_back and bool(self.changes)
 
-    def _told(self) -> str:
+    @property
+    def verdict(self) -> str:
+        """What is to be said of it, in words."""
         if self.error is not None:
             return str(self.error)
         if not self.ended:
@@ -80,12 +82,12 @@ class World:
         return "the run has changed the world:"
 
     def __str__(self) -> str:
-        return "\n".join([self._told(), *(f"  {change}" for change in self.changes)])
+        return "\n".join([self.verdict, *(f"  {change}" for change in self.changes)])
 
     def _repr_html_(self) -> str:
         mark = "⚑ " if self.left else ""
         items = "".join(f"<li><code>{escape(change)}</code></li>" for change in self.changes)
-        return f"<p>{mark}{escape(self._told())}</p>{f'<ul>{items}</ul>' if items else ''}"
+        return f"<p>{mark}{escape(self.verdict)}</p>{f'<ul>{items}</ul>' if items else ''}"
 
 
 class Observation:

@@ -11,14 +11,16 @@ from daga_nb.core.events import Event
 from daga_nb.core.ledger import ROLLED_BACK, Ledger
 from daga_nb.core.plan import Plan
 from daga_nb.core.tally import Row, Tally, Verdict
+from daga_nb.engine.world import World
 from daga_nb.render.ledger import VERDICT_LOOKS
 from daga_nb.render.text import elide
 
-__all__ = ["LedgerTape", "flaws_of", "verdict_looks"]
+__all__ = ["LedgerTape", "flaws_of", "verdict_looks", "world_words"]
 
 _NUMBER = {verdict: number for number, verdict in enumerate(VERDICT_LOOKS)}
 _LONGEST = 80
 _LONGEST_DETAILS = 200
+_MOST_CHANGES = 20
 
 
 def verdict_looks() -> list[dict[str, Any]]:
@@ -43,6 +45,21 @@ def flaws_of(ledger: Ledger) -> str:
         count, verdict = told[0]
         words[0] = f"{count} effect{'s' * (count > 1)} {verdict}"
     return ", ".join(words)
+
+
+def world_words(world: World) -> dict[str, Any]:
+    """Give what is said of a world: in a word, whether something is wrong with it, and the first changes.
+
+    >>> world_words(World(1, 2, ("1 → 2",), ended=True, rolled_back=True))["flaw"]
+    True
+    """
+    more = len(world.changes) - _MOST_CHANGES
+    shown = [elide(change, _LONGEST_DETAILS) for change in world.changes[:_MOST_CHANGES]]
+    return {
+        "words": elide(world.verdict, _LONGEST_DETAILS),
+        "changes": [*shown, f"and {more} more"] if more > 0 else shown,
+        "flaw": world.left or world.error is not None,
+    }
 
 
 class LedgerTape:

@@ -144,7 +144,8 @@ class Workbench(GraphWidget):
         self._watch.changed(self._run, None)
 
     def _use_again(self, run: FlowRun) -> FlowRun:
-        """Have another run of the flow use what was taken into use."""
+        """Have another run of the flow use what was taken into use, and look at the same world."""
+        run.observe = self._run.observe
         for one in self._namesakes.taken:
             run.replace(one.name, one.function, rollback=one.rollback)
         return run

@@ -40,13 +40,15 @@ async def refund(results, result, context):
     if result is not None:              # the reply was lost: it trusts what it was told
         context.undo_effect("charge", "<b>order 1042</b>")
     context.undo_effect("receipt", 1042)
-    await asyncio.sleep(0.02)
+    things.append("<b>trace</b>")
 
 async def ticket(results): ...
 
 flow = DagaFlow(
     [(quote, flight), (quote, hotel), (flight, payment), (hotel, payment), (payment, ticket)], name="trip"
 )
+things = []
+
 lost = Fault.raising(TimeoutError("no answer"), at="payment", where="after")
 
 def shown(row):
@@ -92,7 +94,9 @@ def wait_for_table(notebook, rows) -> None:
 
 
 def open_lab(notebook) -> None:
-    notebook.show(TRIP, "bench = lab(flow, 'order 1042', faults=[lost], speed=1.0)\nbench")
+    notebook.show(
+        TRIP, "bench = lab(flow, 'order 1042', faults=[lost], observe=lambda: things, speed=1.0)\nbench"
+    )
     notebook.see(".dnb-lab[data-line=live]")
     notebook.page.click(".dnb-tab:has-text('Ledger')")
 
@@ -116,6 +120,8 @@ def test_the_ledger_follows_the_slider_and_leads_to_the_action(notebook):
 
     assert notebook.read(".dnb-next").startswith("rolled back, and yet: 2 effects left behind")
 
+    notebook.see(".dnb-observed", "although the run was rolled back:added '<b>trace</b>'")
+
     # From the end to the beginning and on again, event by event.
     page.focus(".dnb-scrub")
     last = len(story) - 1
@@ -124,6 +130,7 @@ def test_the_ledger_follows_the_slider_and_leads_to_the_action(notebook):
             notebook.keys(key)
             assert notebook.evaluate(SLIDER) == str(position)
             wait_for_table(notebook, story[position])
+            assert page.is_visible(".dnb-observed") == (position == last)
 
     # A row leads to its action, and shows which rows are its own.
     page.click(".dnb-effects tbody tr:has-text('charge')")

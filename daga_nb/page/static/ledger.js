@@ -26,9 +26,12 @@ class Ledger {
       this.body,
     );
     this.more = html("div", { class: "dnb-soft" });
-    this.element = html("div", { class: "dnb-lines dnb-ledger", tabindex: 0, "aria-label": "ledger" }, this.sum, this.table, this.more);
+    this.world = html("div", { class: "dnb-observed", hidden: true });
+    this.element = html("div", { class: "dnb-lines dnb-ledger", tabindex: 0, "aria-label": "ledger" }, this.sum, this.world, this.table, this.more);
     this.badge = html("span", { class: "dnb-tab-badge" });
     this.pending = 0;
+    /** What is said of the world, as it came. */
+    this.told = "null";
     this.set([]);
   }
 
@@ -74,6 +77,7 @@ class Ledger {
   at(moment) {
     if (moment === this.moment && moment !== null) return;
     this.moment = moment;
+    this.world.hidden = this.told === "null" || moment !== null;
     this.seek();
     this.change();
   }
@@ -197,6 +201,23 @@ class Ledger {
         this.select(node);
       },
     });
+  }
+
+  /**
+   * Say how the world is other than before; that is known of the present alone.
+   * @param {{ words: string, changes: string[], flaw: boolean } | undefined} told
+   */
+  observed(told) {
+    const text = JSON.stringify(told ?? null);
+    if (text === this.told) return;
+    this.told = text;
+    const left = this.face.verdicts[0];
+    this.world.replaceChildren();
+    if (told) {
+      const mark = told.flaw ? html("b", { class: "dnb-verdict", "data-state": left.key, text: `${left.glyph} ${told.words}` }) : html("span", { text: told.words });
+      this.world.append(mark, ...told.changes.map((text) => html("code", { text })));
+    }
+    this.world.hidden = !told || this.moment !== null;
   }
 
   /** Show which rows are of the selected action. @param {number} node */
