@@ -212,7 +212,8 @@ class Workbench(GraphWidget):
         return ((events[place], notes[place]) for place in self._tapes.events.of(node))
 
     def _keep(self, snapshot: dict[str, Any]) -> None:
-        long = {name: () for name in ("events", "effects") if len(snapshot[name]) > LONGEST_KEPT_STORY}
+        rows = ("events", "effects")
+        long: dict[str, Any] = {name: [] for name in rows if len(snapshot[name]) > LONGEST_KEPT_STORY}
         super()._keep({**snapshot, **long})
 
     def _head(self, run: FlowRun) -> dict[str, Any]:
