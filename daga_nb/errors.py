@@ -15,12 +15,14 @@ __all__ = [
     "CycleError",
     "DagaError",
     "DagaFlowError",
+    "EffectError",
     "FaultError",
     "FlowDefinitionError",
     "ForkError",
     "FormatError",
     "IllegalTransition",
     "LayoutWarning",
+    "ObserveError",
     "RollbackError",
     "RunAborted",
     "RunBusy",
@@ -103,6 +105,14 @@ class RunAborted(DagaError):
 
 class RunHeld(DagaError):
     """The run has no results yet: it has stopped at a breakpoint."""
+
+
+class EffectError(DagaError, ValueError):
+    """An effect that the ledger cannot tell from others; the message says what its name or key is to be."""
+
+
+class ObserveError(DagaError, RuntimeError):
+    """The world could not be looked at: what ``observe`` raised is the ``__cause__``."""
 
 
 class StoryError(DagaError, ValueError):

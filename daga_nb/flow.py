@@ -20,6 +20,7 @@ from daga_nb.engine.faults import Fault
 from daga_nb.engine.retries import NEVER, Retries
 from daga_nb.engine.run import FlowRun
 from daga_nb.engine.sync import run_to_end
+from daga_nb.engine.world import Observe
 from daga_nb.errors import FlowDefinitionError
 from daga_nb.graphs import checked, name_of
 from daga_nb.nodes import call_of
@@ -185,7 +186,12 @@ class DagaFlow(Designed, Generic[I, O]):
         return [rollback_of(action) for action in self._actions]
 
     def start(
-        self, input: I | None = None, *, faults: Iterable[Fault] = (), on_failure: OnFailure = "rollback"
+        self,
+        input: I | None = None,
+        *,
+        faults: Iterable[Fault] = (),
+        on_failure: OnFailure = "rollback",
+        observe: Observe | None = None,
     ) -> FlowRun:
         """Give a run that has run nothing yet. It needs no event loop until it is awaited.
 
@@ -198,15 +204,20 @@ class DagaFlow(Designed, Generic[I, O]):
         on_failure
             ``"rollback"``, or ``"pause"``: nothing is rolled back until somebody decides (`FlowRun.retry`,
             `FlowRun.skip`, `FlowRun.rollback`).
+        observe
+            Gives what the world is like, plainly or async: a dictionary, a set, a list. It is called before
+            the first action, and when the run has ended; `FlowRun.world` says what is other.
 
         Raises
         ------
         FaultError
             If a fault could never fire.
         """
-        return FlowRun(self, input, faults, on_failure=on_failure)
+        return FlowRun(self, input, faults, on_failure=on_failure, observe=observe)
 
-    async def run(self, input: I | None = None, *, faults: Iterable[Fault] = ()) -> list[Any]:
+    async def run(
+        self, input: I | None = None, *, faults: Iterable[Fault] = (), observe: Observe | None = None
+    ) -> list[Any]:
         """Run the flow, and give the results of its last batch (`FlowRun.outputs` has every sink).
 
         Raises
@@ -215,9 +226,11 @@ class DagaFlow(Designed, Generic[I, O]):
             If an action failed, after the rollback: the actions' own exceptions, then one `RollbackError` for
             each rollback that failed.
         """
-        return await self.start(input, faults=faults).finish()
+        return await self.start(input, faults=faults, observe=observe).finish()
 
-    def run_sync(self, input: I | None = None, *, faults: Iterable[Fault] = ()) -> list[Any]:
+    def run_sync(
+        self, input: I | None = None, *, faults: Iterable[Fault] = (), observe: Observe | None = None
+    ) -> list[Any]:
         """Do what `run` does, from plain code or inside a running loop.
 
         Inside a running loop, nested calls end in the reverse order of their beginning, and a second call
@@ -228,7 +241,7 @@ class DagaFlow(Designed, Generic[I, O]):
         >>> DagaFlow([(double, show)]).run_sync(21)
         ['got 42']
         """
-        return run_to_end(self.run(input, faults=faults))
+        return run_to_end(self.run(input, faults=faults, observe=observe))
 
     async def try_action(
         self, name: str, inputs: Sequence[Any] | None = None, *, error: BaseException | None = None

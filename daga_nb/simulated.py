@@ -79,15 +79,12 @@ def key_of(context: Context) -> str:
     return f"{context.node} of run {context.run_id}"
 
 
-def _do(context: Any, name: str) -> None:
-    if hasattr(context, "effect"):
-        context.effect(name, key_of(context), once=True)
+def _do(context: Context, name: str) -> None:
+    context.effect(name, key_of(context), once=True)
 
 
-def _undo(context: Any, name: str) -> bool:
-    if not hasattr(context, "has_effect"):
-        return True
-    there = bool(context.has_effect(name, key_of(context)))
+def _undo(context: Context, name: str) -> bool:
+    there = context.has_effect(name, key_of(context))
     if there:
         context.undo_effect(name, key_of(context), once=True)
     return there

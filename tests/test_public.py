@@ -101,9 +101,13 @@ RUN = {
     "breakpoints",
     "calls",
     "clear_breaks",
+    "effects",
     "elapsed",
     "fork",
     "go",
+    "ledger",
+    "observe",
+    "world",
     "on_failure",
     "release",
     "released",
@@ -153,6 +157,7 @@ RUN = {
     "step",
     "step_action",
     "subscribe",
+    "subscribe_effects",
     "timeline",
 }
 

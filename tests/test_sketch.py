@@ -15,7 +15,6 @@ from daga_nb.engine.calls import Context
 from daga_nb.errors import CycleError, FlowDefinitionError, SketchError, UnknownAction
 from daga_nb.interop import wfformat
 from daga_nb.simulated import Simulated, SimulatedRollback
-from daga_nb.sketching.real import OPTIONS
 
 
 def undone(run):
@@ -71,7 +70,6 @@ def test_marks_say_what_can_be_undone():
     assert undone(run) == ["pay"]
 
 
-@pytest.mark.skipif("pivot" not in OPTIONS, reason="needs the policies of an action")
 def test_policies_are_those_of_the_place_and_stay_when_it_is_taken():
     flow = sketch("book[save point=2] >> pay[pivot] >> ship[retries=3, timeout=2]")
     for one in (flow, flow.with_actions(book=taking([], "b"), pay=taking([], "p"), ship=taking([], "s"))):
@@ -216,7 +214,6 @@ def test_what_has_no_effect_leaves_none():
     assert there == set()
 
 
-@pytest.mark.skipif(not hasattr(Context, "effect"), reason="needs the ledger of a run")
 @pytest.mark.parametrize("where", ["before", "after"])
 def test_nothing_is_left_when_a_sketch_was_rolled_back(where):
     run = broken(sketch("book >> pay >> ship"), "ship", where)

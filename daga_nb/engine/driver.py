@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from daga_nb.core.events import Event
@@ -15,6 +16,7 @@ from daga_nb.engine.admission import FREE, HOLD, OnFailure, Stepper, Stops
 from daga_nb.engine.bell import Bell
 from daga_nb.engine.calls import ActionCall
 from daga_nb.engine.chronicle import Chronicle
+from daga_nb.engine.effects import Effects
 from daga_nb.engine.faults import Fault, FaultPlan
 from daga_nb.engine.inflight import InFlight
 from daga_nb.engine.inherit import NOTHING_INHERITED, Inherited
@@ -57,9 +59,9 @@ class Driver:
         self.recorder = Recorder(self.machine, run_id)
         self.faults = FaultPlan(self.machine, faults)
         self.outcomes = Outcomes(self.machine)
-        self.performer = Performer(
-            self.machine, calls, self.faults, self.outcomes, run_id=run_id, input=input
-        )
+        self.effects = Effects(partial(len, self.machine.events), self.recorder.now, plan)
+        parts = (self.faults, self.outcomes, self.effects)
+        self.performer = Performer(self.machine, calls, *parts, run_id=run_id, input=input)
         self._bell = Bell()
         self.inflight = InFlight(self.performer, self.outcomes, self._bell, plan.names, patience)
         self._chronicle = Chronicle(self.machine, self.recorder, self.outcomes, self.inflight, self.performer)
@@ -74,6 +76,7 @@ class Driver:
         self.on_failure = on_failure
         self.adopted = False
         self.outcomes.results.update(inherited.results)
+        self.effects.inherit(inherited.effects)
         for node in sorted(inherited.results):
             self.recorder.inherit(node, inherited.reason)
 
@@ -218,9 +221,8 @@ class Driver:
         machine = self.machine
         if machine.pivot is None or machine.run_state.ended or machine.running:
             return False
-        if self.cancelled and not machine.run_state.back:
-            return True
-        return bool(machine.undecided() and not self._due())
+        stopped = self.cancelled and not machine.run_state.back
+        return stopped or bool(machine.undecided() and not self._due())
 
     def end_if_through(self) -> None:
         """Come to the end if every action has succeeded, without a drive: there is nothing left to call."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from daga_nb.core.machine import Machine
 from daga_nb.engine.calls import ActionCall, Context, Target
+from daga_nb.engine.effects import Effects
 from daga_nb.engine.executors import Threads, called
 from daga_nb.engine.faults import Fault, FaultPlan
 from daga_nb.engine.outcomes import Outcome, Outcomes
@@ -27,6 +28,7 @@ class Performer:
         calls: Sequence[ActionCall],
         faults: FaultPlan,
         outcomes: Outcomes,
+        effects: Effects,
         *,
         run_id: str,
         input: Any,
@@ -38,6 +40,7 @@ class Performer:
         self.run_id = run_id
         self.input = input
         self.outcomes = outcomes
+        self.effects = effects
         self.threads = Threads()
         self.cancelled = False
 
@@ -149,4 +152,4 @@ class Performer:
         if self.machine.recoveries:  # what was undone is done anew, not once more
             key += f"/{self.machine.recoveries + 1}"
         attempt = self.machine.attempts(node, "forward" if outcome is None else "back")
-        return Context(self.run_id, shown, attempt, key, self.inputs(node), outcome)
+        return Context(self.run_id, shown, attempt, key, self.inputs(node), outcome, self.effects)

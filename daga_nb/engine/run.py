@@ -120,7 +120,7 @@ class FlowRun(RunVerdict):
         breakpoints = self._breakpoints
         if breakpoints is not None:
             breakpoints.go_on()
-        return await self._driver.drive(stepper, stops=breakpoints if stops else None)
+        return await self._drive(stepper, stops=breakpoints if stops else None)
 
     async def finish(self) -> list[Any]:
         """Run to the end, and give the results of the last batch.
@@ -141,6 +141,7 @@ class FlowRun(RunVerdict):
         while True:
             await driver.at_rest()
             if self.state.ended and not driver.closing:
+                await self._look_at_the_end()
                 return self._verdict()
             try:
                 await self.drive(FREE)
@@ -253,5 +254,5 @@ class FlowRun(RunVerdict):
             await driver.at_rest()
             if self.state.ended or driver.stands:
                 break
-            await driver.drive(FREE)
+            await self._drive(FREE)
         return self.events[first:]

@@ -14,9 +14,11 @@ from daga_nb.debug.scenario import Scenario, scenario_files
 from daga_nb.debug.stepper import BatchStep, OneAction
 from daga_nb.engine.admission import OnFailure
 from daga_nb.engine.faults import Fault
+from daga_nb.engine.world import Observe
 from daga_nb.errors import FlowDefinitionError, StepError
 from daga_nb.flow import DagaFlow
 from daga_nb.page.bundle import module, style
+from daga_nb.page.effects import world_words
 from daga_nb.page.modules import GRAPH_MODULES, VIEWER_MODULES
 from daga_nb.widgets.commands import Command
 from daga_nb.widgets.decisions import LabDecisions, words_of_fork
@@ -60,12 +62,13 @@ class FlowLab(LabDecisions):
         *,
         faults: Iterable[Fault] = (),
         on_failure: OnFailure = "rollback",
+        observe: Observe | None = None,
         quiz: bool = False,
         speed: float = 0.5,
         direction: Literal["LR", "TB"] = "LR",
         height: int | None = None,
     ) -> None:
-        run = flow.start(input, faults=faults, on_failure=on_failure)
+        run = flow.start(input, faults=faults, on_failure=on_failure, observe=observe)
         super().__init__(run, quiz=quiz, speed=speed, direction=direction, height=height)
 
     # ------------------------------------------------------------ the buttons
@@ -223,6 +226,8 @@ class FlowLab(LabDecisions):
         if self._idle and run.undecided:
             facts["failed"] = [run.plan.ids[name] for name in run.undecided]
             facts["undoing"] = run.state is not RunState.RUNNING
+        if run.world is not None:
+            facts["world"] = world_words(run.world)
         if self._scenarios is not None:
             facts["scenarios"] = [whole(path.name) for path in self._scenarios[:MOST_SCENARIOS]]
         return facts
@@ -238,6 +243,7 @@ def lab(
     *,
     faults: Iterable[Fault] = (),
     on_failure: OnFailure = "rollback",
+    observe: Observe | None = None,
     quiz: bool = False,
     speed: float = 0.5,
     direction: Literal["LR", "TB"] = "LR",
@@ -255,6 +261,8 @@ def lab(
         Failures planned in advance; more can be planted by a click.
     on_failure
         ``"rollback"``, or ``"pause"``: a failure stops the run before anything is rolled back.
+    observe
+        Gives what the world is like; beside the ledger stands what a run has changed. See `DagaFlow.start`.
     quiz
         Before each rollback step the learner has to say what will be undone next.
     speed
@@ -281,6 +289,7 @@ def lab(
         input,
         faults=faults,
         on_failure=on_failure,
+        observe=observe,
         quiz=quiz,
         speed=speed,
         direction=direction,
