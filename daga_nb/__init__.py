@@ -10,8 +10,10 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from daga_nb.action import DagaAction
+from daga_nb.engine.fault_plan import FaultPlan
 from daga_nb.engine.faults import Fault
 from daga_nb.engine.run import FlowRun
+from daga_nb.engine.triggers import When
 from daga_nb.errors import DagaFlowError
 from daga_nb.flow import DagaFlow
 
@@ -31,9 +33,11 @@ __all__ = [
     "DagaFlow",
     "DagaFlowError",
     "Fault",
+    "FaultPlan",
     "FlowRun",
     "Scenario",
     "Story",
+    "When",
     "canvas",
     "compare",
     "full_traceback",

@@ -13,7 +13,7 @@ from daga_nb.core.moves import Policy
 from daga_nb.core.plan import Plan
 from daga_nb.engine.admission import OnFailure
 from daga_nb.engine.calls import ActionCall
-from daga_nb.engine.faults import Fault
+from daga_nb.engine.fault_plan import Faults
 from daga_nb.engine.run import FlowRun
 from daga_nb.engine.sync import run_to_end
 from daga_nb.errors import FlowDefinitionError
@@ -139,7 +139,7 @@ class DagaFlow(Generic[I, O]):
         return [rollback_of(action) for action in self._actions]
 
     def start(
-        self, input: I | None = None, *, faults: Iterable[Fault] = (), on_failure: OnFailure = "rollback"
+        self, input: I | None = None, *, faults: Faults = (), on_failure: OnFailure = "rollback"
     ) -> FlowRun:
         """Give a run that has run nothing yet. It needs no event loop until it is awaited.
 
@@ -148,7 +148,8 @@ class DagaFlow(Generic[I, O]):
         input
             What the actions without predecessors get, in a list.
         faults
-            Failures planned in advance.
+            What goes wrong, planned in advance: faults, texts of them, or a `FaultPlan`. Each run counts its
+            own calls.
         on_failure
             ``"rollback"``, or ``"pause"``: nothing is rolled back until somebody decides (`FlowRun.retry`,
             `FlowRun.skip`, `FlowRun.rollback`).
@@ -156,11 +157,11 @@ class DagaFlow(Generic[I, O]):
         Raises
         ------
         FaultError
-            If a fault could never fire.
+            If a fault could never be seen.
         """
         return FlowRun(self, input, faults, on_failure=on_failure)
 
-    async def run(self, input: I | None = None, *, faults: Iterable[Fault] = ()) -> list[Any]:
+    async def run(self, input: I | None = None, *, faults: Faults = ()) -> list[Any]:
         """Run the flow, and give the results of its last batch (`FlowRun.outputs` has every sink).
 
         Raises
@@ -171,7 +172,7 @@ class DagaFlow(Generic[I, O]):
         """
         return await self.start(input, faults=faults).finish()
 
-    def run_sync(self, input: I | None = None, *, faults: Iterable[Fault] = ()) -> list[Any]:
+    def run_sync(self, input: I | None = None, *, faults: Faults = ()) -> list[Any]:
         """Do what `run` does, from plain code or inside a running loop.
 
         Inside a running loop, nested calls end in the reverse order of their beginning, and a second call

@@ -15,9 +15,11 @@ TOP = [
     "DagaFlow",
     "DagaFlowError",
     "Fault",
+    "FaultPlan",
     "FlowRun",
     "Scenario",
     "Story",
+    "When",
     "canvas",
     "compare",
     "full_traceback",
@@ -37,8 +39,10 @@ def test_the_names_of_the_modules_are_the_same_things():
     from daga_nb.action import DagaAction
     from daga_nb.debug.scenario import Scenario
     from daga_nb.debug.story import Story
+    from daga_nb.engine.fault_plan import FaultPlan
     from daga_nb.engine.faults import Fault
     from daga_nb.engine.run import FlowRun
+    from daga_nb.engine.triggers import When
     from daga_nb.errors import DagaFlowError
     from daga_nb.flow import DagaFlow
     from daga_nb.widgets.canvas import canvas
@@ -47,7 +51,7 @@ def test_the_names_of_the_modules_are_the_same_things():
     from daga_nb.widgets.postmortem import full_traceback
     from daga_nb.widgets.twin import compare
 
-    classes = (DagaAction, DagaFlow, DagaFlowError, Fault, FlowRun, Scenario, Story)
+    classes = (DagaAction, DagaFlow, DagaFlowError, Fault, FaultPlan, FlowRun, Scenario, Story, When)
     here = (*classes, canvas, compare, full_traceback, lab, scrub)
     assert here == tuple(getattr(daga_nb, name) for name in TOP)
 
@@ -110,6 +114,7 @@ RUN = {
     "skipped",
     "stopped_at",
     "undecided",
+    "unfired",
     "until",
     "batches",
     "busy",
@@ -123,6 +128,7 @@ RUN = {
     "events",
     "faults",
     "finish",
+    "fired",
     "flow",
     "id",
     "inject",
@@ -144,6 +150,7 @@ RUN = {
     "states",
     "step",
     "step_action",
+    "strikes",
     "subscribe",
     "timeline",
 }

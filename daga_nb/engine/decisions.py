@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from daga_nb.core.events import Event
@@ -10,12 +11,14 @@ from daga_nb.core.states import NodeState, RunState
 from daga_nb.engine.admission import HOLD, OnFailure, check_on_failure
 from daga_nb.engine.faults import Fault, Where, find_node
 from daga_nb.engine.look import RunLook
-from daga_nb.errors import StepError
+from daga_nb.errors import FaultNotFired, StepError
 
 if TYPE_CHECKING:
     from daga_nb.debug.breakpoints import Breakpoint, Breakpoints, Condition, Phase
 
 __all__ = ["RunDecisions"]
+
+_MOST_TOLD = 8
 
 
 class RunDecisions(RunLook):
@@ -30,8 +33,43 @@ class RunDecisions(RunLook):
         """The planted faults, in plan order."""
         return self._driver.faults.all()
 
-    def inject(self, fault: Fault) -> Fault:
-        """Plant a failure, and give it back. One that stands at the same place makes way for it.
+    @property
+    def fired(self) -> tuple[Fault, ...]:
+        """The faults that have struck at least once, in plan order, also those taken out since."""
+        return self._driver.faults.fired
+
+    @property
+    def unfired(self) -> tuple[Fault, ...]:
+        """The planted faults that have not struck, in plan order."""
+        return self._driver.faults.unfired
+
+    def strikes(self, name: str, where: Where) -> int:
+        """Give how often a fault has struck at an action: before, after, or in its rollback.
+
+        Raises
+        ------
+        UnknownAction
+            If there is no such action.
+        """
+        return self._driver.faults.strikes(name, where)
+
+    def _warn_of_unfired(self) -> None:
+        """Warn once, at the end of the run, of the planted faults that have not struck."""
+        faults = self._driver.faults
+        unfired = [] if faults.warned or not self.state.ended else faults.why_unfired()
+        faults.warned = faults.warned or self.state.ended
+        if not unfired:
+            return
+        told = [f"{fault} ({why})" for fault, why in unfired[:_MOST_TOLD]]
+        more = f"; and {len(unfired) - _MOST_TOLD} more" if len(unfired) > _MOST_TOLD else ""
+        warnings.warn(
+            f"run {self._id} of {self._flow.name!r}: planted, and never fired: {'; '.join(told)}{more}",
+            FaultNotFired,
+            stacklevel=3,
+        )
+
+    def inject(self, fault: Fault | str) -> Fault:
+        """Plant a fault, or the one that a text tells of, and give it; one at the same place makes way.
 
         What has been called already is struck only if it is called again: by `retry`, in a `fork`, or in the
         lab's next run.
@@ -39,10 +77,9 @@ class RunDecisions(RunLook):
         Raises
         ------
         FaultError
-            If there is no such action, or no rollback to fail.
+            If there is no such action, or the fault could never be seen there.
         """
-        self._driver.faults.add(fault)
-        return fault
+        return self._driver.faults.add(fault)
 
     def clear_faults(self, at: Any = None, where: Where | None = None) -> tuple[Fault, ...]:
         """Take out the faults at one action (or all), at one place (or all), and give them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
 from daga_nb.core.events import Event
@@ -15,11 +15,12 @@ from daga_nb.engine.admission import FREE, HOLD, OnFailure, Stepper, Stops
 from daga_nb.engine.bell import Bell
 from daga_nb.engine.calls import ActionCall
 from daga_nb.engine.chronicle import Chronicle
-from daga_nb.engine.faults import Fault, FaultPlan
+from daga_nb.engine.fault_plan import Faults
 from daga_nb.engine.inflight import InFlight
 from daga_nb.engine.inherit import NOTHING_INHERITED, Inherited
 from daga_nb.engine.outcomes import Outcomes
 from daga_nb.engine.perform import Performer
+from daga_nb.engine.planted import PlantedFaults
 from daga_nb.engine.recorder import Recorder
 from daga_nb.engine.seat import Seat
 from daga_nb.errors import DagaError, StepError
@@ -42,7 +43,7 @@ class Driver:
         *,
         run_id: str,
         input: Any,
-        faults: Iterable[Fault],
+        faults: Faults,
         max_parallel: int | None,
         rollback_timeout: float,
         on_failure: OnFailure = "rollback",
@@ -55,15 +56,17 @@ class Driver:
         self.plan = plan
         self.machine = Machine(plan, undo, policy)
         self.recorder = Recorder(self.machine, run_id)
-        self.faults = FaultPlan(self.machine, faults)
+        own = list(calls)  # functions may be replaced in this run alone
+        self.faults = PlantedFaults(self.machine, own, faults)
         self.outcomes = Outcomes(self.machine)
         self.performer = Performer(
             self.machine,
-            calls,
+            own,
             self.faults,
             self.outcomes,
             run_id=run_id,
             input=input,
+            cancel=self.cancel,
         )
         self._bell = Bell()
         deadlines = [call.rollback_timeout or rollback_timeout for call in calls]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from daga_nb.core.events import Event
 from daga_nb.core.states import RunState
 from daga_nb.engine.admission import FREE, Stepper
 from daga_nb.engine.decisions import RunDecisions
-from daga_nb.engine.faults import Fault, find_node
+from daga_nb.engine.fault_plan import Faults
+from daga_nb.engine.faults import find_node
 from daga_nb.errors import ActionInterrupted, DagaFlowError, RunAborted, RunHeld, StepError, describe
 
 if TYPE_CHECKING:
@@ -141,6 +142,7 @@ class FlowRun(RunDecisions):
         while True:
             await driver.at_rest()
             if self.state.ended and not driver.closing:
+                self._warn_of_unfired()
                 return self._verdict()
             try:
                 await self.drive(FREE)
@@ -148,7 +150,10 @@ class FlowRun(RunDecisions):
                 if driver.outcomes.fatal is not None:
                     raise driver.outcomes.fatal from error
                 self._note_rollback(error)
-                raise
+                try:
+                    self._warn_of_unfired()
+                finally:
+                    raise error  # where warnings are errors too: a cancel goes on
             if driver.undecided():
                 raise self._failure(self._own_errors())
             if self._breakpoints is not None and self._breakpoints.stopped:
@@ -199,7 +204,7 @@ class FlowRun(RunDecisions):
         *,
         results: Mapping[str, Any] | None = None,
         replace: Mapping[str, Any] | None = None,
-        faults: Iterable[Fault] | None = None,
+        faults: Faults | None = None,
         adopt: bool = False,
         **more: Any,
     ) -> FlowRun:
