@@ -355,7 +355,7 @@ def test_a_click_plants_a_failure_and_shows_the_line_of_python(done):
         again = eval(
             page.python[0].removeprefix("bench.run.inject(").removesuffix(")"), {"Fault": FaultClass}
         )
-        assert (again.at, again.where, type(again.error)) == ("d", "after", TimeoutError)
+        assert (again.at, again.where, type(again.tasks[0].error)) == ("d", "after", TimeoutError)
         await page.click(cmd="run")
         assert page.states() == ["rolled back"] * 4
         assert "✗" not in page.words()[0]
@@ -383,7 +383,7 @@ def test_planting_at_the_same_place_twice_replaces_it(done):
         page = lab_of(done)
         await page.click(cmd="plant", node=1, where="before", kind="ValueError")
         await page.click(cmd="plant", node=1, where="before", kind="TimeoutError")
-        assert [type(fault.error) for fault in page.widget.run.faults] == [TimeoutError]
+        assert [type(fault.tasks[0].error) for fault in page.widget.run.faults] == [TimeoutError]
 
     play(main())
 

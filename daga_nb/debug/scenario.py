@@ -221,9 +221,8 @@ class Scenario:
             raise ScenarioError(f"this is no scenario: one has the field 'format' with {FORMAT!r} in it")
         version = data.get("version")
         if type(version) is not int or version not in VERSIONS:
-            read = " and ".join(map(str, VERSIONS))
             raise ScenarioError(
-                f"it is a scenario of version {short(version)}, and this daga-nb reads versions {read}"
+                f"it is a scenario of version {short(version)}, and this daga-nb reads versions 1 and 2"
             )
         _, _, name, flow, on_failure, given, faults, breakpoints = fields_of(data, _FIELDS, "a scenario")
         return cls(

@@ -1,15 +1,19 @@
-"""What a fault raises, as values that a file can carry: builtin exceptions, exactly as they are."""
+"""What a fault raises: each time a fresh one; in a file, builtin exceptions alone, exactly as they are."""
 
 from __future__ import annotations
 
 import builtins
+from copy import copy
+from logging import getLogger
 from types import GetSetDescriptorType, MemberDescriptorType
 from typing import Any
 
 from daga_nb.engine.exact import kind_of, short, why_not
 from daga_nb.errors import FaultError, describe
 
-__all__ = ["BUILTIN", "error_from_json", "error_to_json"]
+__all__ = ["BUILTIN", "error_from_json", "error_to_json", "fresh"]
+
+log = getLogger(__name__)
 
 BUILTIN: dict[str, type[Exception]] = {
     name: kind
@@ -24,6 +28,25 @@ BUILTIN: dict[str, type[Exception]] = {
 
 # An error has these from having been raised; a fault is raised anew.
 _OF_RAISING = {"__traceback__", "__context__", "__cause__", "__suppress_context__", "__dict__"}
+
+
+def fresh(error: BaseException) -> BaseException:
+    """Give a copy of an error without its traceback; the error itself if it cannot be copied as it is."""
+    try:
+        made = copy(error)
+        parts = zip(made.args, error.args, strict=True)
+        if (
+            type(made) is type(error)
+            and all(one is other for one, other in parts)
+            and str(made) == str(error)
+        ):
+            notes = made.__dict__.get("__notes__")
+            if isinstance(notes, list):  # the copy has the very list
+                made.__dict__["__notes__"] = list(notes)
+            return made
+    except BaseException as refused:  # its `str` may do anything
+        log.debug("%s is raised as it is, not copied: %s", type(error).__name__, describe(refused))
+    return error.with_traceback(None)
 
 
 def error_to_json(error: BaseException | type[BaseException], where: str) -> dict[str, Any]:

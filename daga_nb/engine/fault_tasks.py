@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from copy import copy
 from dataclasses import dataclass
-from logging import getLogger
 from typing import Any, ClassVar, Literal
 
 from daga_nb.engine.exact import plain, short
-from daga_nb.engine.fault_errors import error_to_json
+from daga_nb.engine.fault_errors import error_to_json, fresh
 from daga_nb.engine.scanner import as_json, as_number
 from daga_nb.errors import FaultError, describe
 
@@ -29,8 +27,6 @@ __all__ = [
     "Term",
     "Where",
 ]
-
-log = getLogger(__name__)
 
 Where = Literal["before", "after", "rollback"]
 
@@ -147,7 +143,7 @@ class Raise(Task):
 
     def fresh(self) -> BaseException:
         """Give what is to be raised, each time another one: the runs that it strikes do not share it."""
-        return self.error() if isinstance(self.error, type) else _fresh(self.error)
+        return self.error() if isinstance(self.error, type) else fresh(self.error)
 
     def to_json(self) -> dict[str, Any]:
         """Give the name of its class, and what it is made with (None for the class itself)."""
@@ -156,25 +152,6 @@ class Raise(Task):
     def _args(self) -> list[str]:
         name, args = self.to_json().values()
         return [name, *map(as_json, args)] if args else [name if args is None else f"{name}()"]
-
-
-def _fresh(error: BaseException) -> BaseException:
-    """Give a copy of an error without its traceback; the error itself if it cannot be copied as it is."""
-    try:
-        made = copy(error)
-        parts = zip(made.args, error.args, strict=True)
-        if (
-            type(made) is type(error)
-            and all(one is other for one, other in parts)
-            and str(made) == str(error)
-        ):
-            notes = made.__dict__.get("__notes__")
-            if isinstance(notes, list):  # the copy has the very list
-                made.__dict__["__notes__"] = list(notes)
-            return made
-    except BaseException as refused:  # its `str` may do anything
-        log.debug("%s is raised as it is, not copied: %s", type(error).__name__, describe(refused))
-    return error.with_traceback(None)
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from daga_nb.errors import FaultError
 
 __all__ = ["FaultParts", "fault_text", "read_fault"]
 
+_SUCH_AS = ", as in 'charge.after: raise(Timeout)'"
 _TASKS = ("raise", "delay", "hang", "corrupt", "repeat", "cancel", "off")
 
 
@@ -74,11 +75,11 @@ def read_fault(scanner: Scanner) -> FaultParts:
         If none stands there; the message says where, and what is meant.
     """
     at = scanner.name()
-    scanner.expect(".")
+    scanner.expect(".", _SUCH_AS)
     where: Any = scanner.word()
     if where not in get_args(Where):
         raise scanner.wrong(f"before this, {' or '.join(get_args(Where))} is meant, and not {short(where)}")
-    scanner.expect(":")
+    scanner.expect(":", _SUCH_AS)
     terms = [_term(scanner)]
     while scanner.accept("->"):
         terms.append(_term(scanner))

@@ -9,6 +9,7 @@ from typing import Any, get_args
 from daga_nb.core.plan import Plan
 from daga_nb.engine.exact import short
 from daga_nb.engine.fault_json import fault_from_json, fault_to_json
+from daga_nb.engine.fault_python import as_python
 from daga_nb.engine.fault_tasks import (
     OFF,
     PLACES,
@@ -23,8 +24,8 @@ from daga_nb.engine.fault_tasks import (
     Where,
 )
 from daga_nb.engine.fault_text import FaultParts, fault_text, read_fault
-from daga_nb.engine.scanner import Scanner, as_number
-from daga_nb.engine.triggers import ALWAYS, Comparison, Condition, When, check_seed
+from daga_nb.engine.scanner import Scanner
+from daga_nb.engine.triggers import Comparison, Condition, When, check_seed
 from daga_nb.errors import FaultError, UnknownAction
 
 __all__ = ["Fault", "Where", "find_node"]
@@ -299,51 +300,7 @@ class Fault:
             return repr(self)
 
     def __repr__(self) -> str:
-        at = self.at if isinstance(self.at, str) else getattr(self.at, "__name__", self.at)
-        when = self._when()
-        if when is None:
-            try:
-                return f"Fault.parse({self.text!r})"
-            except FaultError:
-                parts = f"at={at!r}, where={self.where!r}, condition={self.condition!r}, seed={self.seed}"
-                return f"Fault({self.terms!r}, {parts})"
-        task = self.tasks[0]
-        told = [*_told(task), f"at={at!r}", f"where={self.where!r}"]
-        if isinstance(task, Repeat) and task != Repeat():
-            told.append(f"times={task.times}")
-        if when != ALWAYS:
-            told.append(f"when={when!r}")
-        return f"Fault.{_CONSTRUCTORS[task.word]}({', '.join(told)})"
-
-    def _when(self) -> When | None:
-        """Give the `When` that its terms come from; None if no constructor makes such a chain."""
-        first, struck = self.terms[0], next(term for term in self.terms if term.task != OFF)
-        after = (first.times or 0) if first.task == OFF else 0
-        when = When(after, struck.times, struck.percent, self.seed, self.condition)
-        odd = (after and (when.times != 1 or when.percent != 100)) or (self.seed and when.percent == 100)
-        return when if when.terms(struck.task) == self.terms and not odd else None
-
-
-_CONSTRUCTORS = {
-    "raise": "raising",
-    "delay": "delaying",
-    "hang": "hanging",
-    "corrupt": "corrupting",
-    "repeat": "repeating",
-    "cancel": "cancelling",
-}
-
-
-def _told(task: Task) -> list[str]:
-    """Give what a constructor is told of the kind, as Python."""
-    match task:
-        case Raise(error):
-            return [error.__name__ if isinstance(error, type) else repr(error)]
-        case Delay(seconds):
-            return [as_number(seconds)]
-        case Corrupt():
-            return [repr(task.value)]
-    return []
+        return as_python(self._parts)
 
 
 def find_node(plan: Plan, at: Any) -> int:

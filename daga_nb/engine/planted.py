@@ -30,7 +30,7 @@ class _Post:
         self.reached = self.held = self.strikes = 0
         self._left = [term.times for term in fault.terms]
         # Of its own, so that the calls of others draw nothing from it: the order of calls changes nothing.
-        self._random = Random(f"{fault.seed}/{fault.at}/{fault.where}")
+        self._random = Random(f"{fault.seed}/{fault.at!r}/{fault.where}")
 
     def strike(self, inputs: Mapping[str, Any]) -> Task | None:
         self.reached += 1

@@ -66,10 +66,10 @@ class Scanner:
         self._skip()
         return True
 
-    def expect(self, literal: str) -> None:
-        """Read `literal`."""
+    def expect(self, literal: str, why: str = "") -> None:
+        """Read `literal`; `why` says in the error what it belongs to."""
         if not self.accept(literal):
-            raise self.wrong(f"{literal!r} is meant")
+            raise self.wrong(f"{literal!r} is meant{why}")
 
     def word(self) -> str:
         """Read letters, digits and underscores; nothing, if none stand here."""
