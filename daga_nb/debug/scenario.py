@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Scenario", "scenario_files"]
 
 FORMAT = "daga-nb scenario"
-VERSIONS = (1, 2)
-"""What is read. The second came with faults that do more than raise; without one, the first is written."""
+VERSIONS = (1, 2)  # without a fault that does more than raise, the first is written
 
 _FIELDS = ("format", "version", "name", "flow", "on_failure", "input", "faults", "breakpoints")
 

@@ -101,9 +101,7 @@ class Cancel(Task):
     """The whole run is cancelled."""
 
     word: ClassVar[str] = "cancel"
-    story: ClassVar[dict[Where, str]] = {
-        place: f"the run was cancelled {words}" for place, words in PLACES.items()
-    }
+    story: ClassVar[dict[Where, str]] = {place: f"cancelled {words}" for place, words in PLACES.items()}
 
 
 @dataclass(frozen=True, eq=False)

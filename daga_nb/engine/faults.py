@@ -7,22 +7,11 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from daga_nb.core.plan import Plan
+from daga_nb.engine import fault_tasks as do
 from daga_nb.engine.exact import short
 from daga_nb.engine.fault_json import fault_from_json, fault_to_json
 from daga_nb.engine.fault_python import as_python
-from daga_nb.engine.fault_tasks import (
-    OFF,
-    PLACES,
-    Cancel,
-    Corrupt,
-    Delay,
-    Hang,
-    Raise,
-    Repeat,
-    Task,
-    Term,
-    Where,
-)
+from daga_nb.engine.fault_tasks import OFF, PLACES, Raise, Task, Term, Where
 from daga_nb.engine.fault_text import FaultParts, fault_text, read_fault
 from daga_nb.engine.scanner import Scanner
 from daga_nb.engine.triggers import Comparison, Condition, When, check_seed
@@ -31,6 +20,7 @@ from daga_nb.errors import FaultError, UnknownAction
 __all__ = ["Fault", "Where", "find_node"]
 
 At = str | Callable[..., Any]
+Error = BaseException | type[BaseException]
 Moment = When | str | Condition | None
 
 
@@ -113,14 +103,7 @@ class Fault:
         return cls(moment.terms(task), at, where, moment.condition, moment.seed)
 
     @classmethod
-    def raising(
-        cls,
-        error: BaseException | type[BaseException],
-        at: At,
-        where: Where = "before",
-        *,
-        when: Moment = None,
-    ) -> Fault:
+    def raising(cls, error: Error, at: At, where: Where = "before", *, when: Moment = None) -> Fault:
         """Give a fault that raises `error`: a copy of it, or a new one of this class.
 
         Parameters
@@ -145,7 +128,7 @@ class Fault:
     @classmethod
     def delaying(cls, seconds: float, at: At, where: Where = "before", *, when: Moment = None) -> Fault:
         """Give a fault that waits for some seconds."""
-        return cls.of(Delay(seconds), at, where, when)
+        return cls.of(do.Delay(seconds), at, where, when)
 
     @classmethod
     def hanging(cls, at: At, where: Where = "before", *, when: Moment = None) -> Fault:
@@ -153,7 +136,7 @@ class Fault:
 
         An action that hangs must have a timeout; a rollback always has a deadline.
         """
-        return cls.of(Hang(), at, where, when)
+        return cls.of(do.Hang(), at, where, when)
 
     @classmethod
     def flaky(
@@ -162,7 +145,7 @@ class Fault:
         at: At,
         where: Where = "before",
         *,
-        error: BaseException | type[BaseException] | None = None,
+        error: Error | None = None,
         when: Moment = None,
     ) -> Fault:
         """Give a fault that raises in the first `times` calls, and then lets it work."""
@@ -180,28 +163,21 @@ class Fault:
         at, where, when
             As for `raising`.
         """
-        return cls.of(Corrupt.by(change), at, where, when)
+        return cls.of(do.Corrupt.by(change), at, where, when)
 
     @classmethod
-    def repeating(
-        cls,
-        at: At,
-        where: Where = "after",
-        *,
-        times: int = 2,
-        when: Moment = None,
-    ) -> Fault:
+    def repeating(cls, at: At, where: Where = "after", *, times: int = 2, when: Moment = None) -> Fault:
         """Give a fault that calls more than once, with the same key, to see whether that is idempotent.
 
         Before, it is delivered `times` times at once, and the reply to the first delivery counts. After, and
         in the rollback, each reply but the last one is lost, and it is called again.
         """
-        return cls.of(Repeat(times), at, where, when)
+        return cls.of(do.Repeat(times), at, where, when)
 
     @classmethod
     def cancelling(cls, at: At, where: Where = "before", *, when: Moment = None) -> Fault:
         """Give a fault that cancels the whole run at that moment, as the stop button does."""
-        return cls.of(Cancel(), at, where, when)
+        return cls.of(do.Cancel(), at, where, when)
 
     # -------------------------------------------------------------- text and JSON
 

@@ -40,7 +40,7 @@ class Strikes:
         task = self._faults.strike(self._node, where, inputs)
         if task is None:
             return None
-        self._only_place = "" if self._told or not isinstance(task, Raise | Cancel) else PLACES[where]
+        self._only_place = PLACES[where] if isinstance(task, Raise) else ""
         self.add(task.told(where))
         if isinstance(task, Delay):
             await asyncio.sleep(task.seconds)
