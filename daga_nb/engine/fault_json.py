@@ -79,25 +79,20 @@ def fault_from_json(data: Any, where: str) -> FaultParts:
     FaultError
         If a field is missing, unknown, or of the wrong kind; `where` says in which fault.
     """
-    if type(data) is dict and "terms" in data:
-        at, place, listed, compared, seed = fields_of(data, _LONG, where, FaultError)
-    else:
-        at, place, error, args = fields_of(data, _SHORT, where, FaultError)
-        listed, compared, seed = None, None, 0
+    in_full = type(data) is dict and "terms" in data
+    at, place, *more = fields_of(data, _LONG if in_full else _SHORT, where, FaultError)
     check_text(at, f"the 'at' of {where}", FaultError)
     if place not in get_args(Where):
         either = " or ".join(map(repr, get_args(Where)))
         raise FaultError(f"the 'where' of {where} is {short(place)}: it is {either}")
-    if listed is None:
-        terms: tuple[Term, ...] = (
-            Term(Raise(error_from_json(error, args, f"what {where} raises at {short(at)}"))),
-        )
-    elif type(listed) is not list:
+    if not in_full:
+        name, args = more
+        error = error_from_json(name, args, f"what {where} raises at {short(at)}")
+        return FaultParts((Term(Raise(error)),), at, place, None, 0)
+    listed, compared, seed = more
+    if type(listed) is not list:
         raise FaultError(f"the 'terms' of {where} are {short(listed)}: a list is meant")
-    else:
-        terms = tuple(
-            _term_from_json(one, f"terms[{number}] of {where}") for number, one in enumerate(listed)
-        )
+    terms = tuple(_term_from_json(one, f"terms[{n}] of {where}") for n, one in enumerate(listed))
     condition = None
     if compared is not None:
         condition = Comparison(*fields_of(compared, _COMPARED, f"the 'if' of {where}", FaultError))

@@ -44,8 +44,13 @@ def _when(parts: FaultParts) -> When | None:
     first, struck = parts.terms[0], next(term for term in parts.terms if term.task != OFF)
     after = (first.times or 0) if first.task == OFF else 0
     when = When(after, struck.times, struck.percent, parts.seed, parts.condition)
-    odd = (after and (when.times != 1 or when.percent != 100)) or (parts.seed and when.percent == 100)
-    return when if when.terms(struck.task) == parts.terms and not odd else None
+    if when.terms(struck.task) != parts.terms:
+        return None
+    if when.percent == 100:
+        sayable = not parts.seed and (not after or when.times == 1)
+    else:
+        sayable = not after and When.chance(round(when.percent / 100, 14)).percent == when.percent
+    return when if sayable else None
 
 
 def _told(task: Task) -> list[str]:

@@ -29,6 +29,9 @@ from daga_nb.errors import FaultError
 
 __all__ = ["FaultParts", "fault_text", "read_fault"]
 
+# No two builtin exceptions differ in the "Error" at the end alone.
+_NAMES = {short_name: name for name in BUILTIN for short_name in (name.removesuffix("Error"), name)}
+
 _SUCH_AS = ", as in 'charge.after: raise(Timeout)'"
 _TASKS = ("raise", "delay", "hang", "corrupt", "repeat", "cancel", "off")
 
@@ -128,12 +131,11 @@ def _task(scanner: Scanner) -> Task:
 
 def _raise(scanner: Scanner) -> Task:
     name = scanner.word()
-    kind = next((one for one in (name, f"{name}Error") if one in BUILTIN), None)
-    if kind is None:
-        near = difflib.get_close_matches(name[:40], BUILTIN, n=2) or ["TimeoutError"]
+    if name not in _NAMES:
+        near = difflib.get_close_matches(name[:40], _NAMES, n=2) or ["TimeoutError"]
+        meant = " or ".join(dict.fromkeys(_NAMES[one] for one in near))
         raise scanner.wrong(
-            f"before this, the name of a builtin exception is meant ({' or '.join(near)}), "
-            f"and not {short(name)}"
+            f"before this, the name of a builtin exception is meant ({meant}), and not {short(name)}"
         )
     args: list[Any] = []
     empty = scanner.accept("(")
@@ -142,7 +144,7 @@ def _raise(scanner: Scanner) -> Task:
     else:
         while scanner.accept(","):
             args.append(scanner.json())
-    error = scanner.made(error_from_json, kind, args if args or empty else None, "what it raises")
+    error = scanner.made(error_from_json, _NAMES[name], args if args or empty else None, "what it raises")
     return scanner.made(Raise, error)
 
 
