@@ -392,6 +392,36 @@ def test_calls_at_once_are_cancelled_together_and_none_is_left_behind(done):
     assert words(run) == {"a": "rolled back", "last": "abandoned"}
 
 
+def test_the_rollback_of_threads_that_were_given_up_waits_for_all_of_them(done):
+    go_on = threading.Event()
+
+    def slow(results):
+        go_on.wait(20)
+        done.append("do a")
+        return "a"
+
+    def undo(results, result):
+        done.append(f"undo {result}")
+
+    action = DagaAction(slow, name="a")
+    action.on_rollback(undo)
+    flow = DagaFlow([(action, DagaAction(lambda results: 1, name="last"))], rollback_timeout=20.0)
+
+    async def main():
+        run = flow.start(faults="a.before: repeat(3)")
+        run.subscribe(lambda event: go_on.set() if event.state == NodeState.UNKNOWN else None)
+        going = asyncio.ensure_future(run.go())
+        await turns()
+        run._driver.inflight.cancel(0.0)  # no patience with threads
+        await run.cancel()
+        await going
+        return run
+
+    run = play(main())
+    assert done == ["do a", "do a", "do a", "undo a"]
+    assert run.state is RunState.ROLLED_BACK
+
+
 # ---------------------------------------------------------------------------- corrupting
 
 

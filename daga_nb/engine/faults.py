@@ -254,6 +254,11 @@ class Fault:
         return tuple(term.task for term in self.terms if term.task != OFF)
 
     @property
+    def ends_calls(self) -> bool:
+        """Whether it may end a call with an error of its own: it raises, hangs, or cancels."""
+        return any(isinstance(task, Raise | do.Hang | do.Cancel) for task in self.tasks)
+
+    @property
     def kind(self) -> str:
         """What it does, in a word: the name of what it raises first, or ``delay``, ``hang``, ...
 

@@ -143,14 +143,14 @@ class Performer:
         """Call `times` times at once; the first one's reply counts, the others' errors are told."""
         args, named = call.arguments(inputs, lambda name: self._extra(node, name, None, inputs))
         each = [tuple(list(one) for one in args) for _ in range(times)]
+        others: list[Ended] = []
         if call.in_thread and not call.is_async:
             # One call for the books: the thread that makes it hears out the others.
-            deliver = partial(_delivered, self.threads, call.function)
-            replies, error = await self._in_thread(node, deliver, (each, named), {})
-            if error is not None:
-                return None, error
+            deliver = partial(_delivered, self.threads, call.function, others)
+            first = await self._in_thread(node, deliver, (each, named), {})
         else:
-            replies = [called(call.function, one, named) for one in each]
+            first, *others = [called(call.function, one, named) for one in each]
+        replies = [first, *others]
         if self.cancelled and any(inspect.iscoroutine(value) for value, _ in replies):
             for value, _ in replies:
                 if inspect.iscoroutine(value):
@@ -247,11 +247,19 @@ class Performer:
 
 
 def _delivered(
-    threads: Threads, function: Callable[..., Any], each: list[tuple[Any, ...]], named: dict[str, Any]
-) -> list[Ended]:
-    """Call `function` once for each of the arguments, at once, and give what became of the calls."""
-    others = [threads.submit(function, args, named) for args in each[1:]]
-    return [called(function, each[0], named), *(other.result() for other in others)]
+    threads: Threads,
+    function: Callable[..., Any],
+    others: list[Ended],
+    each: list[tuple[Any, ...]],
+    named: dict[str, Any],
+) -> Any:
+    """Call `function` once for each of the arguments, at once; what became of the `others` is put there."""
+    waiting = [threads.submit(function, args, named) for args in each[1:]]
+    value, error = called(function, each[0], named)
+    others += [future.result() for future in waiting]
+    if error is not None:
+        raise error
+    return value
 
 
 async def _heard(value: Any, error: BaseException | None) -> Ended:
