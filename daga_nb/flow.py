@@ -169,6 +169,11 @@ class DagaFlow(Generic[I, O]):
         DagaFlowError
             If an action failed, after the rollback: the actions' own exceptions, then one `RollbackError` for
             each rollback that failed.
+
+        Warns
+        -----
+        FaultNotFired
+            If faults were planted that have never struck.
         """
         return await self.start(input, faults=faults).finish()
 

@@ -97,6 +97,16 @@ def test_what_never_fired_is_told_with_the_reason_once(done, fault, why):
     assert done == ["do a", "do b", "do c", "undo b", "undo c", "undo a"]
 
 
+def test_the_reasons_can_be_asked_for_at_any_time(done):
+    run = flow_of(done, nodes="a").start(faults="a.before: 1*off->cancel; a.rollback: hang")
+    assert [why for _, why in run.why_unfired()] == ["it was never called", "its rollback was never called"]
+    play(run.go())
+    assert [(fault.where, why) for fault, why in run.why_unfired()] == [
+        ("before", "there was only 1 call"),
+        ("rollback", "its rollback was never called"),
+    ]
+
+
 def test_a_run_that_succeeds_warns_too(done):
     with pytest.warns(FaultNotFired, match=r"a\.rollback: hang \(its rollback was never called\)"):
         assert play(flow_of(done, nodes="a").run(faults="a.rollback: hang")) == ["a"]

@@ -115,6 +115,7 @@ RUN = {
     "stopped_at",
     "undecided",
     "unfired",
+    "why_unfired",
     "until",
     "batches",
     "busy",

@@ -43,6 +43,10 @@ class RunDecisions(RunLook):
         """The planted faults that have not struck, in plan order."""
         return self._driver.faults.unfired
 
+    def why_unfired(self) -> list[tuple[Fault, str]]:
+        """Give the planted faults that have not struck, each with the reason so far, in words."""
+        return self._driver.faults.why_unfired()
+
     def strikes(self, name: str, where: Where) -> int:
         """Give how often a fault has struck at an action: before, after, or in its rollback.
 

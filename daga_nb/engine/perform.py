@@ -94,10 +94,8 @@ class Performer:
             return Outcome(None, error, strikes.words if strikes else None, perf_counter() - begun)
         return Outcome(value, None, strikes.words if strikes else None, perf_counter() - begun)
 
-    # What is raised goes on as a value from here: no coroutine lets a StopIteration through.
-
     async def _do_struck(self, node: int, call: Target, inputs: list[Any], strikes: Strikes) -> Ended:
-        """Call an action that has faults planted."""
+        """Call an action that has faults planted. As in `_call`, what is raised is handed on as a value."""
         given = inputs
         task = await strikes.at("before", inputs)
         if isinstance(task, Raise):
@@ -107,7 +105,7 @@ class Performer:
         if isinstance(task, Repeat):
             value, failure = await self._at_once(node, call, given, task.times, strikes)
         else:
-            value, failure = await self._call(node, call, given)
+            value, failure = await self._call(node, call, [*given])
         if failure is not None:
             return None, failure
         task = await strikes.at("after", inputs)
@@ -116,7 +114,7 @@ class Performer:
         if isinstance(task, Corrupt):
             return task.wrong(value), None
         if isinstance(task, Repeat):
-            return await self._again(task.times - 1, lambda: self._call(node, call, given))
+            return await self._again(task.times - 1, lambda: self._call(node, call, [*given]))
         return value, None
 
     async def _undo_struck(self, node: int, call: Target, inputs: list[Any], strikes: Strikes) -> Ended:
@@ -127,7 +125,7 @@ class Performer:
         wrong = task if isinstance(task, Corrupt) else None
         times = task.times if isinstance(task, Repeat) else 1
         ended = self.outcomes.ended(node)
-        return await self._again(times, lambda: self._call(node, call, inputs, ended, wrong))
+        return await self._again(times, lambda: self._call(node, call, [*inputs], ended, wrong))
 
     async def _again(self, times: int, call: Callable[[], Awaitable[Ended]]) -> Ended:
         """Call `times` times, one after the other, until one fails; the last one's reply counts."""

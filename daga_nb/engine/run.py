@@ -137,6 +137,11 @@ class FlowRun(RunDecisions):
             If it has stopped at a breakpoint. Call it again to go on.
         asyncio.CancelledError
             If the run was cancelled; then only after the rollback.
+
+        Warns
+        -----
+        FaultNotFired
+            If faults were planted that have never struck; once.
         """
         driver = self._driver
         while True:

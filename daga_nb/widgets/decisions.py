@@ -104,7 +104,7 @@ class LabDecisions(Workbench):
     def _heard(self, event: Event) -> None:
         super()._heard(event)
         if event.node is None and self._run.state.ended:
-            for fault, why in self._run._driver.faults.why_unfired():
+            for fault, why in self._run.why_unfired():
                 self._log.add("note", f"{FAULT_GLYPH} never struck: {fault}", why)
 
     # ---------------------------------------------------------------- predicting
