@@ -65,7 +65,7 @@ class PlantedFaults:
     Attributes
     ----------
     at
-        For each action with faults, its faults in the order in which they were planted; one for each place.
+        What is planted at each action that has faults, in the order of planting; one for each place.
     warned
         Whether those that have not struck were told at the end of the run.
     """
