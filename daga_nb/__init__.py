@@ -11,9 +11,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from daga_nb.action import DagaAction
+from daga_nb.engine.fault_plan import FaultPlan
 from daga_nb.engine.faults import Fault
 from daga_nb.engine.retries import Retries
 from daga_nb.engine.run import FlowRun
+from daga_nb.engine.triggers import When
 from daga_nb.errors import DagaFlowError
 from daga_nb.flow import DagaFlow
 
@@ -35,10 +37,12 @@ __all__ = [
     "DagaFlow",
     "DagaFlowError",
     "Fault",
+    "FaultPlan",
     "FlowRun",
     "Retries",
     "Scenario",
     "Story",
+    "When",
     "canvas",
     "check",
     "compare",

@@ -17,6 +17,7 @@ __all__ = [
     "DagaFlowError",
     "EffectError",
     "FaultError",
+    "FaultNotFired",
     "FlowDefinitionError",
     "ForkError",
     "FormatError",
@@ -70,7 +71,11 @@ class SketchError(FlowDefinitionError):
 
 
 class FaultError(DagaError, ValueError):
-    """A fault that can never fire: unknown place, or nothing there that could fail."""
+    """A fault that is none, or that could never be seen; the message says what is meant."""
+
+
+class FaultNotFired(UserWarning):
+    """A run has come to its end, and faults that were planted in it have never struck."""
 
 
 class StepError(DagaError, ValueError):

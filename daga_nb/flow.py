@@ -16,7 +16,7 @@ from daga_nb.core.plan import Plan
 from daga_nb.designed import Designed
 from daga_nb.engine.admission import OnFailure
 from daga_nb.engine.calls import ActionCall
-from daga_nb.engine.faults import Fault
+from daga_nb.engine.fault_plan import Faults
 from daga_nb.engine.retries import NEVER, Retries
 from daga_nb.engine.run import FlowRun
 from daga_nb.engine.sync import run_to_end
@@ -189,7 +189,7 @@ class DagaFlow(Designed, Generic[I, O]):
         self,
         input: I | None = None,
         *,
-        faults: Iterable[Fault] = (),
+        faults: Faults = (),
         on_failure: OnFailure = "rollback",
         observe: Observe | None = None,
     ) -> FlowRun:
@@ -200,7 +200,8 @@ class DagaFlow(Designed, Generic[I, O]):
         input
             What the actions without predecessors get, in a list.
         faults
-            Failures planned in advance.
+            What goes wrong, planned in advance: faults, texts of them, or a `FaultPlan`. Each run counts its
+            own calls.
         on_failure
             ``"rollback"``, or ``"pause"``: nothing is rolled back until somebody decides (`FlowRun.retry`,
             `FlowRun.skip`, `FlowRun.rollback`).
@@ -211,12 +212,12 @@ class DagaFlow(Designed, Generic[I, O]):
         Raises
         ------
         FaultError
-            If a fault could never fire.
+            If a fault could never be seen.
         """
         return FlowRun(self, input, faults, on_failure=on_failure, observe=observe)
 
     async def run(
-        self, input: I | None = None, *, faults: Iterable[Fault] = (), observe: Observe | None = None
+        self, input: I | None = None, *, faults: Faults = (), observe: Observe | None = None
     ) -> list[Any]:
         """Run the flow, and give the results of its last batch (`FlowRun.outputs` has every sink).
 
@@ -225,11 +226,16 @@ class DagaFlow(Designed, Generic[I, O]):
         DagaFlowError
             If an action failed, after the rollback: the actions' own exceptions, then one `RollbackError` for
             each rollback that failed.
+
+        Warns
+        -----
+        FaultNotFired
+            If faults were planted that have never struck.
         """
         return await self.start(input, faults=faults, observe=observe).finish()
 
     def run_sync(
-        self, input: I | None = None, *, faults: Iterable[Fault] = (), observe: Observe | None = None
+        self, input: I | None = None, *, faults: Faults = (), observe: Observe | None = None
     ) -> list[Any]:
         """Do what `run` does, from plain code or inside a running loop.
 

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from model import Saga, outcome
-from strategies import Plot, Told, ending, plots, random_plot, tell
+from strategies import MAY_NOT_FIRE, Plot, Told, ending, plots, random_plot, tell
 
 from daga_nb import FlowRun
 from daga_nb.core.events import Event
 from daga_nb.core.machine import fold
+
+pytestmark = MAY_NOT_FIRE
 
 FEW = {"derandomize": True, "deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
 

@@ -9,6 +9,7 @@ from daga_nb.core.entries import Entry
 from daga_nb.core.plan import Plan
 from daga_nb.core.states import NodeState
 from daga_nb.engine.admission import OnFailure
+from daga_nb.engine.fault_plan import Faults
 from daga_nb.engine.faults import Fault, find_node
 from daga_nb.engine.inherit import Inherited
 from daga_nb.engine.run import FlowRun
@@ -29,7 +30,7 @@ def fork(
     input: Any = _SAME,
     results: Mapping[str, Any] | None = None,
     replace: Mapping[str, Any] | None = None,
-    faults: Iterable[Fault] | None = None,
+    faults: Faults | None = None,
     on_failure: OnFailure | None = None,
     adopt: bool = False,
 ) -> FlowRun:

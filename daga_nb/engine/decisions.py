@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from daga_nb.core.events import Event
-from daga_nb.core.ledger import ROLLED_BACK
 from daga_nb.core.moves import SKIPPED, Undo
 from daga_nb.core.states import NodeState, RunState
-from daga_nb.engine.admission import HOLD, OnFailure, Stepper, check_on_failure
-from daga_nb.engine.faults import Fault, Where, find_node
-from daga_nb.engine.look import RunLook
-from daga_nb.engine.world import Observe, check_observe
+from daga_nb.engine.admission import HOLD, OnFailure, check_on_failure
+from daga_nb.engine.faults import find_node
+from daga_nb.engine.trial import RunTrial
 from daga_nb.errors import StepError
 
 if TYPE_CHECKING:
@@ -20,66 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["RunDecisions"]
 
 
-class RunDecisions(RunLook):
-    """The half of a `FlowRun` that decides what is to happen, and starts nothing but what failed."""
+class RunDecisions(RunTrial):
+    """The part of a `FlowRun` that decides what is to happen, and starts nothing but what failed."""
 
     _breakpoints: Breakpoints | None = None
-
-    # -------------------------------------------------------------------- world
-
-    @property
-    def observe(self) -> Observe | None:
-        """What looks at the world before and after this run, if anything does; set before it begins."""
-        return None if self._observation is None else self._observation.observe
-
-    @observe.setter
-    def observe(self, observe: Observe | None) -> None:
-        if self.state is not RunState.READY:
-            raise StepError("the run has begun: how the world was before it cannot be seen any more")
-        self._observation = check_observe(observe)
-
-    async def _drive(self, stepper: Stepper, **how: Any) -> tuple[Event, ...]:
-        """Drive, and look at the world before the run begins, and when it has ended."""
-        observation, driver = self._observation, self._driver
-        if observation is not None and observation.world is None:
-            with driver.seat.sit():
-                await observation.begin()
-        try:
-            return await driver.drive(stepper, **how)
-        finally:
-            await self._look_at_the_end()
-
-    async def _look_at_the_end(self) -> None:
-        observation, driver = self._observation, self._driver
-        ended = self.state.ended and not driver.seat.taken
-        if observation is not None and ended and observation.due(len(self.events)):
-            with driver.seat.sit():
-                await observation.end(len(self.events), self.state in ROLLED_BACK)
-
-    # ------------------------------------------------------------------- faults
-
-    @property
-    def faults(self) -> tuple[Fault, ...]:
-        """The planted faults, in plan order."""
-        return self._driver.faults.all()
-
-    def inject(self, fault: Fault) -> Fault:
-        """Plant a failure, and give it back. One that stands at the same place makes way for it.
-
-        What has been called already is struck only if it is called again: by `retry`, in a `fork`, or in the
-        lab's next run.
-
-        Raises
-        ------
-        FaultError
-            If there is no such action, or no rollback to fail.
-        """
-        self._driver.faults.add(fault)
-        return fault
-
-    def clear_faults(self, at: Any = None, where: Where | None = None) -> tuple[Fault, ...]:
-        """Take out the faults at one action (or all), at one place (or all), and give them."""
-        return self._driver.faults.remove(at, where)
 
     # -------------------------------------------------------------- breakpoints
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -17,11 +17,12 @@ from daga_nb.engine.bell import Bell
 from daga_nb.engine.calls import ActionCall
 from daga_nb.engine.chronicle import Chronicle
 from daga_nb.engine.effects import Effects
-from daga_nb.engine.faults import Fault, FaultPlan
+from daga_nb.engine.fault_plan import Faults
 from daga_nb.engine.inflight import InFlight
 from daga_nb.engine.inherit import NOTHING_INHERITED, Inherited
 from daga_nb.engine.outcomes import Outcomes
 from daga_nb.engine.perform import Performer
+from daga_nb.engine.planted import PlantedFaults
 from daga_nb.engine.recorder import Recorder
 from daga_nb.engine.seat import Seat
 from daga_nb.errors import DagaError, StepError
@@ -44,7 +45,7 @@ class Driver:
         *,
         run_id: str,
         input: Any,
-        faults: Iterable[Fault],
+        faults: Faults,
         max_parallel: int | None,
         patience: float,
         on_failure: OnFailure = "rollback",
@@ -57,19 +58,18 @@ class Driver:
         self.plan = plan
         self.machine = Machine(plan, undo, policy)
         self.recorder = Recorder(self.machine, run_id)
-        self.faults = FaultPlan(self.machine, faults)
+        own = list(calls)  # functions may be replaced in this run alone
+        self.faults = PlantedFaults(self.machine, own, faults)
         self.outcomes = Outcomes(self.machine)
         self.effects = Effects(partial(len, self.machine.events), self.recorder.now, plan)
-        parts = (self.faults, self.outcomes, self.effects)
-        self.performer = Performer(self.machine, calls, *parts, run_id=run_id, input=input)
+        parts = (own, self.faults, self.outcomes, self.effects)
+        self.performer = Performer(self.machine, *parts, run_id=run_id, input=input, cancel=self.cancel)
         self._bell = Bell()
         self.inflight = InFlight(self.performer, self.outcomes, self._bell, plan.names, patience)
         self._chronicle = Chronicle(self.machine, self.recorder, self.outcomes, self.inflight, self.performer)
-        self.closing = ""
-        self.cancelled = False
+        self.closing, self.cancelled = "", False
         self._max_parallel = max_parallel
         self._again: Sequence[int] = ()
-        self._patience = patience
         self.seat = Seat()
         self._stops: Stops | None = None
         self._refused: Exception | None = None
@@ -347,4 +347,4 @@ class Driver:
             return
         self.cancelled = True
         self.close("cancelled")
-        self.inflight.cancel(self._patience)
+        self.inflight.cancel()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from daga_nb.core.entries import Entry
@@ -17,7 +17,8 @@ from daga_nb.core.states import NodeState, RunState
 from daga_nb.engine.admission import OnFailure, check_on_failure
 from daga_nb.engine.calls import ActionCall
 from daga_nb.engine.driver import Driver
-from daga_nb.engine.faults import Fault, find_node
+from daga_nb.engine.fault_plan import Faults
+from daga_nb.engine.faults import find_node
 from daga_nb.engine.inherit import NOTHING_INHERITED, Inherited
 from daga_nb.engine.views import ByName, ReadOnly, Subscription
 from daga_nb.engine.world import Observe, World, check_observe
@@ -46,7 +47,7 @@ class RunLook:
         self,
         flow: DagaFlow[Any, Any],
         input: Any = None,
-        faults: Iterable[Fault] = (),
+        faults: Faults = (),
         *,
         on_failure: OnFailure = "rollback",
         inherited: Inherited = NOTHING_INHERITED,

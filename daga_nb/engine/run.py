@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from daga_nb.core.events import Event
 from daga_nb.core.states import RunState
 from daga_nb.engine.admission import FREE, Stepper
-from daga_nb.engine.faults import Fault, find_node
+from daga_nb.engine.fault_plan import Faults
+from daga_nb.engine.faults import find_node
 from daga_nb.engine.verdict import RunVerdict
 from daga_nb.errors import RunHeld, StepError
 
@@ -136,12 +137,18 @@ class FlowRun(RunVerdict):
             If it has stopped at a breakpoint. Call it again to go on.
         asyncio.CancelledError
             If the run was cancelled; then only after the rollback.
+
+        Warns
+        -----
+        FaultNotFired
+            If faults were planted that have never struck; once.
         """
         driver = self._driver
         while True:
             await driver.at_rest()
             if self.state.ended and not driver.closing:
                 await self._look_at_the_end()
+                self._warn_of_unfired()
                 return self._verdict()
             try:
                 await self.drive(FREE)
@@ -149,7 +156,10 @@ class FlowRun(RunVerdict):
                 if driver.outcomes.fatal is not None:
                     raise driver.outcomes.fatal from error
                 self._note_rollback(error)
-                raise
+                try:
+                    self._warn_of_unfired()
+                finally:
+                    raise error  # where warnings are errors too: a cancel goes on
             if driver.cancelled and driver.stands:
                 raise self._cancelled()
             if driver.undecided():
@@ -164,7 +174,7 @@ class FlowRun(RunVerdict):
         *,
         results: Mapping[str, Any] | None = None,
         replace: Mapping[str, Any] | None = None,
-        faults: Iterable[Fault] | None = None,
+        faults: Faults | None = None,
         adopt: bool = False,
         **more: Any,
     ) -> FlowRun:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +12,7 @@ from daga_nb.debug.preview import whole
 from daga_nb.debug.scenario import Scenario, scenario_files
 from daga_nb.debug.stepper import BatchStep, OneAction
 from daga_nb.engine.admission import OnFailure
-from daga_nb.engine.faults import Fault
+from daga_nb.engine.fault_plan import Faults
 from daga_nb.engine.world import Observe
 from daga_nb.errors import FlowDefinitionError, StepError
 from daga_nb.flow import DagaFlow
@@ -60,7 +59,7 @@ class FlowLab(LabDecisions):
         flow: DagaFlow[Any, Any],
         input: Any = None,
         *,
-        faults: Iterable[Fault] = (),
+        faults: Faults = (),
         on_failure: OnFailure = "rollback",
         observe: Observe | None = None,
         quiz: bool = False,
@@ -241,7 +240,7 @@ def lab(
     flow: DagaFlow[Any, Any],
     input: Any = None,
     *,
-    faults: Iterable[Fault] = (),
+    faults: Faults = (),
     on_failure: OnFailure = "rollback",
     observe: Observe | None = None,
     quiz: bool = False,

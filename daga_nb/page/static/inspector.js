@@ -144,7 +144,7 @@ class Inspector {
       const made = this.toggles[index];
       enable(made, fault.possible);
       made.setAttribute("aria-pressed", String(Boolean(fault.kind)));
-      made.title = fault.possible ? `${fault.kind || "no failure"} ${this.face.place_words[index]}` : "it has no rollback";
+      made.title = fault.possible ? fault.text || `no failure ${this.face.place_words[index]}` : "it has no rollback";
     });
     this.face.phases.forEach((/** @type {string} */ phase, /** @type {number} */ index) => {
       enable(this.stops[index], index === 0 || told.faults[told.faults.length - 1].possible);
