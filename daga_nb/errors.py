@@ -26,6 +26,7 @@ __all__ = [
     "RunBusy",
     "RunHeld",
     "ScenarioError",
+    "SimulationError",
     "StepError",
     "StoryError",
     "UnknownAction",
@@ -110,6 +111,10 @@ class FormatError(DagaError, ValueError):
 
 class ScenarioError(DagaError, ValueError):
     """A scenario that a file cannot carry, that is not in the file, or that does not fit the flow."""
+
+
+class SimulationError(DagaError, ValueError):
+    """A simulation that cannot be made from what was given; the message says which part, and what it may be."""
 
 
 class LayoutWarning(UserWarning):
