@@ -134,12 +134,13 @@ class VirtualRun:
 
     def _turn(self) -> bool:
         machine = self.machine
-        self._record_ended()
+        if self._ended:
+            self._record_ended()
         if self._waiting and self._turning():
             self._withdraw_waiting()
         for change in machine.due():
             self._record(change.node, change.state, change.reason)
-        if machine.run_state.ended:
+        if machine.run_state.ended or self._stands():
             return False
         most = self._setup.max_parallel
         room = None if most is None else most - machine.running
@@ -151,6 +152,13 @@ class VirtualRun:
             return bool(machine.due())
         self._advance()
         return True
+
+    def _stands(self) -> bool:
+        """Whether it goes no further by itself although it has not ended: it has passed a pivot."""
+        machine = self.machine
+        if machine.pivot is None or machine.running:
+            return False
+        return bool(machine.undecided() and not machine.due())
 
     def _turning(self) -> bool:
         return bool(self.machine.failures) and self.machine.run_state is _RUN_RUNNING
