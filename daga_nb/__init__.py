@@ -1,7 +1,7 @@
 """daga-nb: sagas you can watch, step and break in a Jupyter notebook.
 
 The widgets, `lab` and `canvas`, are loaded on first use, so that a script never pays for Jupyter; so is
-`Scenario`. Inside IPython, a failed flow is shown in short.
+`Scenario` and `simulate`. Inside IPython, a failed flow is shown in short.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from daga_nb.flow import DagaFlow
 
 if TYPE_CHECKING:
     from daga_nb.debug.scenario import Scenario
+    from daga_nb.debug.simulation import simulate
     from daga_nb.debug.story import Story
     from daga_nb.widgets.canvas import canvas
     from daga_nb.widgets.lab import lab
@@ -39,6 +40,7 @@ __all__ = [
     "full_traceback",
     "lab",
     "scrub",
+    "simulate",
 ]
 
 
@@ -67,6 +69,10 @@ def __getattr__(name: str) -> Any:
         from daga_nb.debug.scenario import Scenario
 
         return Scenario
+    if name == "simulate":
+        from daga_nb.debug.simulation import simulate
+
+        return simulate
     if name == "full_traceback":
         from daga_nb.widgets.postmortem import full_traceback
 

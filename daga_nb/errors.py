@@ -114,7 +114,7 @@ class ScenarioError(DagaError, ValueError):
 
 
 class SimulationError(DagaError, ValueError):
-    """A simulation that cannot be made from what was given; the message says which part, and what it may be."""
+    """A simulation that cannot be made from what is assumed; the message says what is wrong with it."""
 
 
 class LayoutWarning(UserWarning):

@@ -1,4 +1,4 @@
-"""Random sagas with policies and a script of what each call meets with; told by the engine, and in virtual time."""
+"""Random sagas with policies, and a script of what each call meets with: executed, and in virtual time."""
 
 from __future__ import annotations
 

@@ -24,6 +24,7 @@ TOP = [
     "full_traceback",
     "lab",
     "scrub",
+    "simulate",
 ]
 
 
@@ -37,6 +38,7 @@ def test_the_public_names():
 def test_the_names_of_the_modules_are_the_same_things():
     from daga_nb.action import DagaAction
     from daga_nb.debug.scenario import Scenario
+    from daga_nb.debug.simulation import simulate
     from daga_nb.debug.story import Story
     from daga_nb.engine.faults import Fault
     from daga_nb.engine.run import FlowRun
@@ -49,7 +51,7 @@ def test_the_names_of_the_modules_are_the_same_things():
     from daga_nb.widgets.twin import compare
 
     classes = (DagaAction, DagaFlow, DagaFlowError, Fault, FlowRun, Scenario, Story)
-    here = (*classes, canvas, compare, full_traceback, lab, scrub)
+    here = (*classes, canvas, compare, full_traceback, lab, scrub, simulate)
     assert here == tuple(getattr(daga_nb, name) for name in TOP)
 
 

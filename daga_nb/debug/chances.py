@@ -14,7 +14,7 @@ __all__ = ["Chances", "Odds"]
 
 
 class Odds(NamedTuple):
-    """What is known of the calls of one action, or of its rollback: the time they take, how often they fail."""
+    """What is assumed of the calls of an action, or of a rollback: their seconds, the share that fails."""
 
     span: Span
     rate: float
@@ -38,7 +38,9 @@ class Chances:
     def __init__(
         self, names: Sequence[str], forward: Sequence[Odds], back: Sequence[Odds], *, seed: int
     ) -> None:
-        self._forward = [_Stream(f"{seed}/do/{name}", odds) for name, odds in zip(names, forward, strict=True)]
+        self._forward = [
+            _Stream(f"{seed}/do/{name}", odds) for name, odds in zip(names, forward, strict=True)
+        ]
         self._back = [_Stream(f"{seed}/undo/{name}", odds) for name, odds in zip(names, back, strict=True)]
         self._used: list[_Stream] = []
         self._run = -1

@@ -1,4 +1,4 @@
-"""What a simulation gives: how its runs ended, how long they took, what their rollbacks cost, what matters."""
+"""What a simulation gives: how its runs ended, how long they took, what going back costs, what matters."""
 
 from __future__ import annotations
 
@@ -7,113 +7,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from daga_nb.core.states import RunState
-from daga_nb.debug.preview import whole
+from daga_nb.debug.findings import ENDS, STANDS_STILL, Matter, RollbackCost, Share, end_word, short
 from daga_nb.debug.story import Story
 from daga_nb.errors import SimulationError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["STANDS_STILL", "Matter", "RollbackCost", "Share", "Simulation", "end_word"]
+__all__ = ["Simulation"]
 
-STANDS_STILL = RunState.RUNNING
-"""The end of a run that goes no further: something failed past a pivot, and there is no way back."""
-
-_ENDS = (RunState.SUCCEEDED, RunState.ROLLED_BACK, RunState.ROLLBACK_INCOMPLETE, STANDS_STILL)
 _MOST_ROWS = 8
-
-
-def end_word(end: RunState) -> str:
-    """Give the end of a run as people read it.
-
-    >>> end_word(RunState.ROLLED_BACK), end_word(STANDS_STILL)
-    ('rolled back', 'stands still')
-    """
-    return "stands still" if end is STANDS_STILL else end.word
-
-
-class Share(NamedTuple):
-    """A share of the runs, and between what bounds the true one is, with 95 % confidence.
-
-    The bounds are those of Wilson, which hold for rare ends too.
-
-    >>> str(Share.of(50, 100))
-    '50.0 % (40.4 to 59.6)'
-    """
-
-    share: float
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, count: int, n: int) -> Share:
-        """Give the share that `count` is of `n`."""
-        z = 1.959963984540054
-        share = count / n
-        middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-        apart = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-        return cls(share, 0.0 if not count else middle - apart, 1.0 if count == n else middle + apart)
-
-    def __str__(self) -> str:
-        return f"{self.share:.1%} ({self.low * 100:.1f} to {self.high * 100:.1f})".replace("%", " %")
-
-
-class RollbackCost(NamedTuple):
-    """What going back costs, all the way or to a save point.
-
-    Attributes
-    ----------
-    runs
-        The share of the runs that turned back at least once.
-    seconds
-        How long it took in each of those, on average.
-    time
-        The share of the time of all runs.
-    """
-
-    runs: float
-    seconds: float
-    time: float
-
-
-class Matter(NamedTuple):
-    """What would be better if one action, or one rollback, never failed.
-
-    Measured by common random numbers: each run in which it failed is told once more, with the same draws for
-    everything, and without its failures; its deadline passes are among those. The other runs would not change.
-
-    Attributes
-    ----------
-    action
-        The display name of the action.
-    part
-        ``"action"``, or ``"rollback"`` for its rollback.
-    failures
-        In how many runs it failed at least once.
-    spoiled
-        How many of these would have ended better.
-    succeeded
-        By how much the share of the runs that succeed would grow.
-    clean
-        By how much the share of the runs that leave nothing undone would grow: succeeded, or rolled back.
-    seconds
-        By how much the mean duration would change.
-    """
-
-    action: str
-    part: Literal["action", "rollback"]
-    failures: int
-    spoiled: int
-    succeeded: float
-    clean: float
-    seconds: float
-
-    def __str__(self) -> str:
-        name = _short(self.action)
-        return f"the rollback of {name}" if self.part == "rollback" else name
 
 
 @dataclass(frozen=True)
@@ -135,7 +41,8 @@ class Simulation:
     back
         Seconds that each run spent going back.
     matters
-        What would be better if an action, or a rollback, never failed; what matters most comes first.
+        What would be better if an action, or a rollback, never failed; first what improves most ends, where
+        to succeed counts as two steps up from something left, and to be rolled back as one.
     """
 
     flow: str
@@ -151,7 +58,7 @@ class Simulation:
     @cached_property
     def counts(self) -> Mapping[RunState, int]:
         """How many runs came to each end."""
-        return MappingProxyType({end: self.ends.count(end) for end in _ENDS})
+        return MappingProxyType({end: self.ends.count(end) for end in ENDS})
 
     @property
     def succeeded(self) -> int:
@@ -254,7 +161,9 @@ class Simulation:
         try:
             import pandas as pd
         except ImportError:
-            raise SimulationError("a table needs pandas, which is not installed: pip install pandas") from None
+            raise SimulationError(
+                "a table needs pandas, which is not installed: pip install pandas"
+            ) from None
         ends = [end_word(end) for end in self.ends]
         return pd.DataFrame({"end": ends, "duration": self.durations, "going_back": self.back})
 
@@ -263,7 +172,7 @@ class Simulation:
         return figure._repr_mimebundle_(include, exclude)
 
     def __str__(self) -> str:
-        lines = [f"{self.n:,} simulated runs of {_short(self.flow)}, seed {self.seed}"]
+        lines = [f"{self.n:,} simulated runs of {short(self.flow)}, seed {self.seed}"]
         for end, count in self.counts.items():
             if count or end is not STANDS_STILL:
                 lines.append(f"  {end_word(end):<20}{count:>9,}  {Share.of(count, self.n)}")
@@ -287,8 +196,3 @@ class Simulation:
         if len(self.matters) > len(shown):
             lines.append(f"  and {len(self.matters) - len(shown)} more")
         return "\n".join(lines)
-
-
-def _short(name: str) -> str:
-    text = " ".join(whole(name).split())
-    return text if len(text) <= 40 else text[:39] + "…"

@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 from daga_nb.core.states import RunState
 from daga_nb.debug.assumptions import Assumptions
+from daga_nb.debug.calendar import Part
 from daga_nb.debug.chances import Chances
+from daga_nb.debug.findings import STANDS_STILL, Matter
 from daga_nb.debug.history import shape_of
-from daga_nb.debug.simulated import STANDS_STILL, Matter, Simulation
-from daga_nb.debug.spans import Duration
+from daga_nb.debug.simulated import Simulation
+from daga_nb.debug.spans import Duration, Exponential, Lognormal, Normal, Uniform
 from daga_nb.debug.story import Note, Story
-from daga_nb.debug.virtual import Part, Setup, VirtualRun
+from daga_nb.debug.virtual import Setup, VirtualRun
 from daga_nb.errors import SimulationError
 
 if TYPE_CHECKING:
     from daga_nb.engine.run import FlowRun
     from daga_nb.flow import DagaFlow
 
-__all__ = ["setup_of", "simulate"]
+__all__ = ["Exponential", "Lognormal", "Normal", "Uniform", "setup_of", "simulate"]
 
 _MOST = 10_000_000
 _RANK = {RunState.SUCCEEDED: 2, RunState.ROLLED_BACK: 1, RunState.ROLLBACK_INCOMPLETE: 0, STANDS_STILL: 0}
@@ -49,9 +51,9 @@ def simulate(
         The flow.
     durations
         Seconds that a call takes, whether it ends well or badly, by the name of the action: a number, a pair
-        for anything between the two, a function of a `random.Random`, or one of the distributions of
-        `daga_nb.debug.spans`. One for all actions. Or a run or a story, whose actions then take as long as
-        they took there.
+        for anything between the two, a function of a `random.Random`, or one of the distributions of this
+        module. Or one of these for all actions; or a run or a story, whose actions then take as long as they
+        took there.
     failure_rates
         The share of the calls that fail, from 0 to 1, by the name of the action, or one for all. A reply that
         is lost is a failure too: a saga cannot tell the two apart. Retries are made after each, whatever

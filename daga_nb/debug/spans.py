@@ -93,7 +93,7 @@ class Lognormal(_Distribution):
 
     def __call__(self, rng: Random) -> float:
         """Draw seconds."""
-        return self.median * math.exp(rng.normalvariate(0.0, self.sigma))
+        return min(_LONGEST, self.median * math.exp(min(500.0, rng.normalvariate(0.0, self.sigma))))
 
 
 def checked(what: str, value: Any) -> float:
@@ -132,7 +132,7 @@ def span_of(what: str, value: Any) -> Span:
         return Uniform(checked(what, value[0]), checked(what, value[1]))
     if not callable(value):
         return checked(what, value)
-    if isinstance(value, _Distribution):
+    if isinstance(value, Uniform | Exponential | Normal | Lognormal):
         return value
 
     def drawn(rng: Random) -> float:
