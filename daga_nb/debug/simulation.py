@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from daga_nb.core.plan import Plan
 from daga_nb.core.states import RunState
 from daga_nb.debug.assumptions import Assumptions
 from daga_nb.debug.calendar import Part
@@ -16,7 +17,7 @@ from daga_nb.debug.simulated import Simulation
 from daga_nb.debug.spans import Duration, Exponential, Lognormal, Normal, Uniform
 from daga_nb.debug.story import Note, Story
 from daga_nb.debug.virtual import Setup, VirtualRun
-from daga_nb.errors import SimulationError
+from daga_nb.errors import SimulationError, kind_of
 
 if TYPE_CHECKING:
     from daga_nb.engine.run import FlowRun
@@ -124,7 +125,19 @@ def simulate(
 
 
 def setup_of(flow: DagaFlow[Any, Any]) -> Setup:
-    """Give what is simulated of a flow, as it stands now."""
+    """Give what is simulated of a flow, as it stands now.
+
+    >>> setup_of("book >> pay")
+    Traceback (most recent call last):
+    daga_nb.errors.SimulationError: simulate(flow, ...): a DagaFlow is meant, and this is a str
+
+    Raises
+    ------
+    SimulationError
+        If it is no flow.
+    """
+    if not isinstance(getattr(flow, "plan", None), Plan) or not hasattr(flow, "with_policy"):
+        raise SimulationError(f"simulate(flow, ...): a DagaFlow is meant, and this is a {kind_of(flow)}")
     calls = tuple(flow.calls)
     undo = tuple(call.undo for call in calls)
     return Setup(flow.plan, undo, flow.policy, calls, flow.max_parallel, flow.rollback_timeout)

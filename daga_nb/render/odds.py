@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from daga_nb.debug.findings import Matter
     from daga_nb.debug.simulated import Simulation
 
-__all__ = ["picture_of_simulation"]
+__all__ = ["SimulationPicture", "picture_of_simulation"]
 
 _LOOKS: dict[RunState, Look] = {
     RunState.SUCCEEDED: RUN_LOOKS[RunState.SUCCEEDED],
@@ -184,7 +184,9 @@ class _Chart:
     def _matters(self, top: float) -> None:
         """Draw two bars for each row: more runs that succeed, more that leave nothing."""
         if not self.rows:
-            self.sheet.text(self.LEFT, top + 17, "no failure has spoiled an end", 12, LIGHT.soft)
+            failed = bool(self.simulation.matters)
+            words = "no single action would change how the runs end" if failed else "nothing failed"
+            self.sheet.text(self.LEFT, top + 17, words, 12, LIGHT.soft)
             return
         names = [_row_name(row) for row in self.rows]
         words = [
