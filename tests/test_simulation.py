@@ -117,6 +117,26 @@ def test_a_thread_that_outlives_its_deadline_is_told_as_it_happens():
     assert virtual.now == 1 + 5 + 5 + 1  # the rollback waits for the thread
 
 
+def test_a_rollback_in_a_thread_that_outlives_its_deadline_is_not_made_again():
+    go_on = threading.Event()
+    slow = DagaAction[Any, Any](asyncio.sleep, name="slow", rollback_timeout=0.02, rollback_retries=2)
+    slow.on_rollback(lambda results: go_on.wait(20))
+    flow = DagaFlow([(action([], "first"), slow)])
+
+    async def main() -> Any:
+        run = flow.start()  # asyncio.sleep fails: it is handed a list
+        await run.go()
+        go_on.set()
+        return run
+
+    run = play(main())
+    virtual = outcome(flow, ("slow", "forward"))
+    assert told(virtual.machine.events) == told(run.events)
+    assert told(run.events)[5:8] == ["run ROLLING_BACK", "slow ROLLING_BACK", "slow ROLLBACK_FAILED"]
+    assert undone(run.events) == ["first"]
+    assert run.state is R.ROLLBACK_INCOMPLETE
+
+
 def test_a_rollback_that_waits_for_a_thread_too_long_fails_and_is_not_called():
     slow = DagaAction[Any, Any](lambda results: None, name="slow", timeout=1, rollback_timeout=2)
     slow.on_rollback(print)

@@ -185,8 +185,8 @@ class _Chart:
         """Draw two bars for each row: more runs that succeed, more that leave nothing."""
         if not self.rows:
             failed = bool(self.simulation.matters)
-            words = "no single action would change how the runs end" if failed else "nothing failed"
-            self.sheet.text(self.LEFT, top + 17, words, 12, LIGHT.soft)
+            told = "no single action would change how the runs end" if failed else "nothing failed"
+            self.sheet.text(self.LEFT, top + 17, told, 12, LIGHT.soft)
             return
         names = [_row_name(row) for row in self.rows]
         words = [
