@@ -1,7 +1,7 @@
 """daga-nb: sagas you can watch, step and break in a Jupyter notebook.
 
 The widgets, `lab` and `canvas`, are loaded on first use, so that a script never pays for Jupyter; so is
-`Scenario` and `sketch`. Inside IPython, a failed flow is shown in short.
+`Scenario`, `sketch` and `simulate`. Inside IPython, a failed flow is shown in short.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from daga_nb.flow import DagaFlow
 if TYPE_CHECKING:
     from daga_nb.debug.exercise import check
     from daga_nb.debug.scenario import Scenario
+    from daga_nb.debug.simulation import simulate
     from daga_nb.debug.story import Story
     from daga_nb.sketching.flows import sketch
     from daga_nb.widgets.canvas import canvas
@@ -49,6 +50,7 @@ __all__ = [
     "full_traceback",
     "lab",
     "scrub",
+    "simulate",
     "sketch",
 ]
 
@@ -62,6 +64,7 @@ _ON_FIRST_USE = {
     "full_traceback": "widgets.postmortem",
     "lab": "widgets.lab",
     "scrub": "widgets.player",
+    "simulate": "debug.simulation",
     "sketch": "sketching.flows",
 }
 

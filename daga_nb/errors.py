@@ -29,6 +29,7 @@ __all__ = [
     "RunBusy",
     "RunHeld",
     "ScenarioError",
+    "SimulationError",
     "SketchError",
     "StepError",
     "StoryError",
@@ -130,6 +131,10 @@ class FormatError(DagaError, ValueError):
 
 class ScenarioError(DagaError, ValueError):
     """A scenario that a file cannot carry, that is not in the file, or that does not fit the flow."""
+
+
+class SimulationError(DagaError, ValueError):
+    """A simulation that cannot be made from what is assumed; the message says what is wrong with it."""
 
 
 class LayoutWarning(UserWarning):

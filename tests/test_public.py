@@ -28,6 +28,7 @@ TOP = [
     "full_traceback",
     "lab",
     "scrub",
+    "simulate",
     "sketch",
 ]
 
@@ -43,6 +44,7 @@ def test_the_names_of_the_modules_are_the_same_things():
     from daga_nb.action import DagaAction
     from daga_nb.debug.exercise import check
     from daga_nb.debug.scenario import Scenario
+    from daga_nb.debug.simulation import simulate
     from daga_nb.debug.story import Story
     from daga_nb.engine.fault_plan import FaultPlan
     from daga_nb.engine.faults import Fault
@@ -59,7 +61,7 @@ def test_the_names_of_the_modules_are_the_same_things():
     from daga_nb.widgets.twin import compare
 
     classes = (DagaAction, DagaFlow, DagaFlowError, Fault, FaultPlan, FlowRun, Retries, Scenario, Story, When)
-    here = (*classes, canvas, check, compare, full_traceback, lab, scrub, sketch)
+    here = (*classes, canvas, check, compare, full_traceback, lab, scrub, simulate, sketch)
     assert here == tuple(getattr(daga_nb, name) for name in TOP)
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from daga_nb.core.events import Event
+from daga_nb.core.plan import Plan
 from daga_nb.core.states import NodeState
 from daga_nb.debug.preview import LONGEST_TEXT, preview, traceback_of
 from daga_nb.debug.story import Note, Story
@@ -13,7 +14,7 @@ from daga_nb.debug.story import Note, Story
 if TYPE_CHECKING:
     from daga_nb.engine.look import RunLook
 
-__all__ = ["History", "note_of", "story_of"]
+__all__ = ["History", "note_of", "shape_of", "story_of"]
 
 MOST_LINES = 10_000
 _N = NodeState
@@ -102,22 +103,31 @@ def _late(run: RunLook, first: int) -> list[Note]:
     return notes[::-1]
 
 
-def story_of(run: RunLook, history: History | None) -> Story:
-    """Give the story of a run so far, with the notes that were taken, or else can still be taken."""
-    plan = run.plan
-    effects = tuple(run.effects)  # before the events: none of it knows of more of them
-    events = tuple(run.events)
-    taken = [] if history is None else history.notes[: len(events)]
-    notes = (*taken, *_late(run, len(taken)))
+def shape_of(plan: Plan) -> Plan:
+    """Give a plan as a story keeps it: names in place of what is called, and an order that a file can carry.
+
+    >>> import networkx as nx
+    >>> shape_of(Plan.compile(nx.DiGraph([(1, 2)]), str)).nodes
+    ('1', '2')
+    """
     after: list[list[int]] = [[] for _ in plan.names]
     for node, before in enumerate(plan.predecessors):
         for one in before:
             after[one].append(node)
+    return replace(plan, successors=tuple(map(tuple, after)), nodes=plan.names)
+
+
+def story_of(run: RunLook, history: History | None) -> Story:
+    """Give the story of a run so far, with the notes that were taken, or else can still be taken."""
+    effects = tuple(run.effects)  # before the events: none of it knows of more of them
+    events = tuple(run.events)
+    taken = [] if history is None else history.notes[: len(events)]
+    notes = (*taken, *_late(run, len(taken)))
     return Story(
         flow=run.flow.name,
         run=run.id,
         input="" if run.input is None else preview(run.input),
-        plan=replace(plan, successors=tuple(map(tuple, after)), nodes=plan.names),
+        plan=shape_of(run.plan),
         undo=tuple(run.undo),
         policy=run.policy,
         started_at=run.started_at,

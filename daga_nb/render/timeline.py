@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from functools import cached_property
+from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from daga_nb.core.states import NodeState
 from daga_nb.render.bars import Bar, Course
-from daga_nb.render.ink import POINT, drawing, font, png_of, rounded, salt_of, svg_of, width_of
+from daga_nb.render.ink import POINT, drawing, font, rounded, salt_of, width_of
 from daga_nb.render.sheet import SIDE, Heading, Legend, Sheet
+from daga_nb.render.shown import Shown
 from daga_nb.render.text import elide, seconds
 from daga_nb.render.theme import LIGHT, LOOKS, Look
 
@@ -23,38 +22,10 @@ __all__ = ["Timeline", "timeline"]
 _N = NodeState
 
 
-class Timeline(Figure):
-    """A matplotlib figure that Jupyter shows as it is, without pyplot and without an inline backend."""
+class Timeline(Shown):
+    """A timeline as a figure."""
 
     caption = "timeline"
-    salt = ""
-
-    def draw(self, renderer: Any) -> None:
-        """Draw with our settings, whatever the user's are."""
-        with drawing(self.salt):
-            super().draw(renderer)
-
-    @cached_property
-    def _bundle(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        width, height = (round(float(inches * 96)) for inches in self.bbox_inches.size)
-        with drawing(self.salt):
-            data = {
-                "image/svg+xml": svg_of(self, self.caption, (width, height)),
-                "image/png": png_of(self),
-                "text/plain": self.caption,
-            }
-        return data, {"image/png": {"width": width, "height": height}}
-
-    def _repr_mimebundle_(
-        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        data, metadata = self._bundle
-        wanted = {
-            kind: value
-            for kind, value in data.items()
-            if (not include or kind in include) and kind not in (exclude or ())
-        }
-        return wanted, metadata if "image/png" in wanted else {}
 
 
 def timeline(run: Any) -> Timeline:
