@@ -25,14 +25,14 @@ class BatchStep:
 
     def __init__(self, plan: Plan) -> None:
         self._batch_of = plan.batch_of
-        self._step: tuple[str | None, int] | None = None
+        self._step: tuple[str | None, int, int] | None = None
 
     async def admit(self, ready: Ready) -> Sequence[int]:
         """Let through what belongs to the batch of this step."""
         if self._step is None:
-            self._step = (ready.direction, ready.batch)
-        direction, batch = self._step
-        if ready.direction != direction:
+            self._step = (ready.direction, ready.batch, ready.round)
+        direction, batch, round = self._step
+        if (ready.direction, ready.round) != (direction, round):
             return ()
         return [node for node in ready.nodes if self._batch_of[node] == batch]
 

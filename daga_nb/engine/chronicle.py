@@ -69,7 +69,7 @@ class Chronicle:
     def withdraw(self, nodes: Sequence[int]) -> None:
         """Record that `nodes` were shown and are not called after all: there is nothing to undo."""
         for node in nodes:
-            if self._machine.attempts(node, "forward") == 1:
+            if self._machine.calls(node, "forward") <= 1:
                 self._record(node, NodeState.ABANDONED, _TOO_LATE)
             else:  # an earlier attempt may have half happened
                 self._outcomes.recall(node)

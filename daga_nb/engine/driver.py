@@ -210,7 +210,8 @@ class Driver:
     def _due(self) -> list[Due]:
         if self._undo_failed():
             return []
-        return self.machine.due(self.closing, undecided=self.on_failure == "pause")
+        whole = self.outcomes.fatal is not None  # who stops the process wants nothing tried again
+        return self.machine.due(self.closing, undecided=self.on_failure == "pause", whole=whole)
 
     @property
     def stands(self) -> bool:
@@ -220,7 +221,7 @@ class Driver:
             return False
         if self.cancelled and not machine.run_state.back:
             return True
-        return bool(machine.undecided() and not self._due())
+        return bool(machine.undecided() and not machine.ready(1).nodes and not self._due())
 
     def end_if_through(self) -> None:
         """Come to the end if every action has succeeded, without a drive: there is nothing left to call."""
@@ -320,9 +321,10 @@ class Driver:
     def _turning(self) -> bool:
         """Whether the run is about to turn back, so that nothing more is called forward."""
         machine = self.machine
+        if self.closing or (self.cancelled and not machine.run_state.back):
+            return True
         failed = machine.failures and machine.run_state is RunState.RUNNING
-        cancelled = self.cancelled and not machine.run_state.back
-        return bool(self.closing or cancelled or (failed and self.on_failure == "rollback"))
+        return bool(failed) and self.on_failure == "rollback" and machine.may_go_back()
 
     async def _drain(self) -> None:
         while self.inflight.running:
