@@ -128,7 +128,7 @@ class Driver:
 
     async def _go_on(self, stepper: Stepper) -> asyncio.CancelledError | None:
         cancelled: asyncio.CancelledError | None = None
-        self._chronicle.mend(self._turning())
+        self._chronicle.mend(self._turning)
         going = True
         while going:
             try:
@@ -163,7 +163,7 @@ class Driver:
     async def _turn(self, stepper: Stepper) -> bool:
         """Make one turn of the loop; False when there is nothing left to do or to wait for."""
         machine, inflight = self.machine, self.inflight
-        self._chronicle.record_ended(self._turning())
+        self._chronicle.record_ended(self._turning)
         if self._turning():
             inflight.withdraw_waiting()
         if machine.pivot is not None:
@@ -297,7 +297,7 @@ class Driver:
         try:
             while not (task.done() or self._turning() or self.cancelled):
                 await self._bell.wait()
-                self._chronicle.record_ended(self._turning())
+                self._chronicle.record_ended(self._turning)
         except BaseException:
             if not task.get_loop().is_closed():
                 task.cancel()
