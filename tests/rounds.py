@@ -81,8 +81,9 @@ class Rounds:
         for node in calls:
             for before in self._before(node) & through:
                 self.order.add((("do-", before, self.did[before]), ("do+", *marks[node][0])))
-            for bad in for_good:  # after a failure nothing new starts
-                self.order.add((("do+", *marks[node][0]), ("do-", *marks[bad][-1])))
+            for bad in for_good - {node}:  # after a failure nothing starts; nor again, unless past the pivot
+                new = marks[node][:1] if through & self.policies.pivots else marks[node]
+                self.order |= {(("do+", *mark), ("do-", *marks[bad][-1])) for mark in new}
         self.states |= dict.fromkeys(worked, "SUCCEEDED") | dict.fromkeys(last_failing, "FAILED")
         past = through & self.policies.pivots
         if not last_failing:

@@ -93,11 +93,15 @@ def random_plot(rng: Random, *, faults: float = 0.6, threads: bool = True, polic
         saga = replace(saga, abort_before=None)
         chosen = random_policies(rng, names, no_undo)
         if rng.random() < 0.5:  # else hardly a run gets through to a save point, and back to it
-            saga = replace(saga, fails=frozenset(), never_called=frozenset(), no_undo=saga.no_effect)
+            saga = replace(saga, fails=frozenset(), never_called=frozenset())
+            saga = saga if rng.random() < 0.3 else replace(saga, no_undo=saga.no_effect)
             saga = replace(saga, undo_fails=some(sorted(undo_fails), 0.3))
             places, planted = {}, planted & saga.undo_fails
             points = {name: rng.randint(1, 2) for name in names[: len(names) // 2 + 1] if rng.random() < 0.7}
             late = {name: rng.randint(1, 3) for name in names[len(names) // 2 :] if rng.random() < 0.5}
+            if rng.random() < 0.2:  # several that fail past the pivot
+                chosen = replace(chosen, pivots=frozenset(names[:1]))
+                points = {}
             chosen = replace(chosen, save_points=points, flaky=late)
     return Plot(saga, places, planted, plain, threaded - plain, max_parallel, chosen, seed)
 
@@ -115,7 +119,7 @@ def random_policies(rng: Random, names: list[str], no_undo: frozenset[str]) -> P
         undo_retries=some(0.6, 3, often=0.6),
         flaky=some(rng.choice([0.2, 0.5]), 4),
         undo_flaky={name: count for name, count in undo_flaky.items() if name not in no_undo},
-        pivots=frozenset(some(0.15, 1, often=0.4)),
+        pivots=frozenset(some(0.2, 1, often=0.5)),
         save_points=some(0.3, 2, often=0.6),
         otherwise=frozenset(some(0.3, 1, often=0.3)),
         order=rng.choice([None, None, "batches", "graph", "completion"]),
