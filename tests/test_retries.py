@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from clock import clocked, now
-from helpers import Boom, flow_of, play, story, told, words
+from helpers import Boom, flow_of, play, story, told, turns, words
 from scene import chain, flaky, raised, reasons
 
 from daga_nb import DagaAction, DagaFlow, DagaFlowError, Fault, Retries
@@ -375,3 +375,32 @@ def test_the_wait_never_grows_beyond_all_bounds(factor):
     patient = Retries(1_000_000, wait=1, factor=factor, at_most=9)
     assert patient.delay(1_000_000) == (1 if factor == 1 else 9)
     assert Retries(5000, factor=factor).delay(5000) == 0
+
+
+def test_a_retry_that_waited_on_a_loop_that_was_closed_was_not_called(done):
+    calls: list[int] = []
+
+    async def flaky_once(results: Any) -> str:
+        calls.append(1)
+        raise Boom(f"call {len(calls)}")
+
+    async def undo(results: Any) -> None:
+        done.append("undo")
+
+    action = DagaAction(flaky_once, retries=Retries(3, wait=60))
+    action.on_rollback(undo)
+    run = chain(action, flaky(done, "b", 0)).start()
+    loop = asyncio.new_event_loop()
+    driving = loop.create_task(run.go())
+    loop.run_until_complete(turns())
+    loop.close()  # with the wait in it
+    play(run.go())
+    assert run.state.word == "rolled back"
+    assert [str(event) for event in run.events if event.node == "flaky_once"] == [
+        *["flaky_once RUNNING", "flaky_once FAILED"] * 2,
+        *["flaky_once ROLLING_BACK", "flaky_once ROLLED_BACK"],
+    ]
+    assert (len(calls), done) == (1, ["undo"])
+    driving._log_destroy_pending = False  # type: ignore[attr-defined]
+    for task in asyncio.all_tasks(loop):
+        task._log_destroy_pending = False  # type: ignore[attr-defined]
