@@ -1,7 +1,7 @@
 """daga-nb: sagas you can watch, step and break in a Jupyter notebook.
 
 The widgets, `lab` and `canvas`, are loaded on first use, so that a script never pays for Jupyter; so is
-`Scenario`. Inside IPython, a failed flow is shown in short.
+`Scenario` and `sketch`. Inside IPython, a failed flow is shown in short.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from daga_nb.action import DagaAction
+from daga_nb.engine.fault_plan import FaultPlan
 from daga_nb.engine.faults import Fault
 from daga_nb.engine.retries import Retries
 from daga_nb.engine.run import FlowRun
+from daga_nb.engine.triggers import When
 from daga_nb.errors import DagaFlowError
 from daga_nb.flow import DagaFlow
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from daga_nb.debug.exercise import check
     from daga_nb.debug.scenario import Scenario
     from daga_nb.debug.story import Story
+    from daga_nb.sketching.flows import sketch
     from daga_nb.widgets.canvas import canvas
     from daga_nb.widgets.lab import lab
     from daga_nb.widgets.player import scrub
@@ -34,16 +37,19 @@ __all__ = [
     "DagaFlow",
     "DagaFlowError",
     "Fault",
+    "FaultPlan",
     "FlowRun",
     "Retries",
     "Scenario",
     "Story",
+    "When",
     "canvas",
     "check",
     "compare",
     "full_traceback",
     "lab",
     "scrub",
+    "sketch",
 ]
 
 
@@ -56,6 +62,7 @@ _ON_FIRST_USE = {
     "full_traceback": "widgets.postmortem",
     "lab": "widgets.lab",
     "scrub": "widgets.player",
+    "sketch": "sketching.flows",
 }
 
 

@@ -15,17 +15,21 @@ __all__ = [
     "CycleError",
     "DagaError",
     "DagaFlowError",
+    "EffectError",
     "FaultError",
+    "FaultNotFired",
     "FlowDefinitionError",
     "ForkError",
     "FormatError",
     "IllegalTransition",
     "LayoutWarning",
+    "ObserveError",
     "RollbackError",
     "RunAborted",
     "RunBusy",
     "RunHeld",
     "ScenarioError",
+    "SketchError",
     "StepError",
     "StoryError",
     "UnknownAction",
@@ -62,8 +66,16 @@ class CycleError(FlowDefinitionError, AssertionError):
         )
 
 
+class SketchError(FlowDefinitionError):
+    """The text of a sketch cannot be read; the message shows the place, and what may stand there."""
+
+
 class FaultError(DagaError, ValueError):
-    """A fault that can never fire: unknown place, or nothing there that could fail."""
+    """A fault that is none, or that could never be seen; the message says what is meant."""
+
+
+class FaultNotFired(UserWarning):
+    """A run has come to its end, and faults that were planted in it have never struck."""
 
 
 class StepError(DagaError, ValueError):
@@ -98,6 +110,14 @@ class RunAborted(DagaError):
 
 class RunHeld(DagaError):
     """The run has no results yet: it has stopped at a breakpoint."""
+
+
+class EffectError(DagaError, ValueError):
+    """An effect that the ledger cannot tell from others; the message says what its name or key is to be."""
+
+
+class ObserveError(DagaError, RuntimeError):
+    """The world could not be looked at: what ``observe`` raised is the ``__cause__``."""
 
 
 class StoryError(DagaError, ValueError):

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
+from dataclasses import replace
 from functools import cached_property
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, Self, TypeVar
 
 import networkx as nx
 
 from daga_nb.action import EmptyAction, action_in, rollback_of
 from daga_nb.core.moves import Policy, RollbackOrder
 from daga_nb.core.plan import Plan
+from daga_nb.designed import Designed
 from daga_nb.engine.admission import OnFailure
 from daga_nb.engine.calls import ActionCall
-from daga_nb.engine.faults import Fault
+from daga_nb.engine.fault_plan import Faults
 from daga_nb.engine.retries import NEVER, Retries
 from daga_nb.engine.run import FlowRun
 from daga_nb.engine.sync import run_to_end
+from daga_nb.engine.world import Observe
 from daga_nb.errors import FlowDefinitionError
 from daga_nb.graphs import checked, name_of
 from daga_nb.nodes import call_of
@@ -32,7 +35,7 @@ O = TypeVar("O")  # noqa: E741
 Node = Callable[..., Any]
 
 
-class DagaFlow(Generic[I, O]):
+class DagaFlow(Designed, Generic[I, O]):
     """A workflow: a directed acyclic graph of actions, run as a saga.
 
     The graph is checked and copied at construction, and never changed. The flow holds no state of any
@@ -127,7 +130,10 @@ class DagaFlow(Generic[I, O]):
                 if data
             },
         )
-        self._calls = self._look_at_nodes()
+        self._look_at_nodes()
+
+    def _look_at_nodes(self) -> None:
+        self._calls = [self.options.complete(call_of(node)) for node in self.plan.nodes]
         self.policy: Policy = self.options.policy(self._calls)
         self._actions = [action for action in map(action_in, self.plan.nodes) if action is not None]
         self._registered = self._rollbacks()
@@ -149,6 +155,20 @@ class DagaFlow(Generic[I, O]):
         DagaFlowUtils.initialize_dag_as_flow(dag, EmptyAction())
         return dag
 
+    def _with_nodes(self, nodes: Sequence[Node]) -> Self:
+        made = copy(self)
+        made.__dict__.pop("dag", None)
+        made.plan = replace(self.plan, nodes=tuple(nodes))
+        new = dict(zip(self.plan.nodes, nodes, strict=True))
+        of_graph, of_node, of_edge = self._attributes
+        made._attributes = (
+            of_graph,
+            {new[node]: data for node, data in of_node.items()},
+            {(new[node], new[other]): data for (node, other), data in of_edge.items()},
+        )
+        made._look_at_nodes()
+        return made
+
     @property
     def action_matrix(self) -> list[Batch[Any, Any]]:
         """A fresh view of the batches as descriptors, the root's first, without results."""
@@ -159,46 +179,19 @@ class DagaFlow(Generic[I, O]):
         """How each action is called, with the rollbacks registered by now."""
         registered = self._rollbacks()
         if any(now is not then for now, then in zip(registered, self._registered, strict=True)):
-            self._calls = self._look_at_nodes()
-            self._registered = registered
+            self._look_at_nodes()
         return self._calls
-
-    def _look_at_nodes(self) -> list[ActionCall]:
-        return [self.options.complete(call_of(node)) for node in self.plan.nodes]
 
     def _rollbacks(self) -> list[Any]:
         return [rollback_of(action) for action in self._actions]
 
-    def with_policy(self, **options: Any) -> DagaFlow[I, O]:
-        """Give the same flow with other choices about its runs: any keyword of `DagaFlow` but `name`.
-
-        What an action says of itself stays.
-
-        >>> async def pay(results): return "paid"
-        >>> async def ship(results): return "shipped"
-        >>> DagaFlow([(pay, ship)]).with_policy(rollback_order="completion").policy.order
-        'completion'
-
-        Raises
-        ------
-        FlowDefinitionError
-            If there is no such choice, or it makes no sense.
-        """
-        unknown = set(options) - set(Options._fields)
-        if unknown:
-            raise FlowDefinitionError(
-                f"a flow has no choice {', '.join(sorted(unknown))}; it has {', '.join(Options._fields)}"
-            )
-        flow = copy(self)
-        flow.__dict__.pop("dag", None)
-        flow.options = self.options._replace(**options).checked()
-        flow.max_parallel, flow.rollback_timeout = flow.options.max_parallel, flow.options.rollback_timeout
-        flow._calls = flow._look_at_nodes()
-        flow.policy = flow.options.policy(flow._calls)
-        return flow
-
     def start(
-        self, input: I | None = None, *, faults: Iterable[Fault] = (), on_failure: OnFailure = "rollback"
+        self,
+        input: I | None = None,
+        *,
+        faults: Faults = (),
+        on_failure: OnFailure = "rollback",
+        observe: Observe | None = None,
     ) -> FlowRun:
         """Give a run that has run nothing yet. It needs no event loop until it is awaited.
 
@@ -207,19 +200,25 @@ class DagaFlow(Generic[I, O]):
         input
             What the actions without predecessors get, in a list.
         faults
-            Failures planned in advance.
+            What goes wrong, planned in advance: faults, texts of them, or a `FaultPlan`. Each run counts its
+            own calls.
         on_failure
             ``"rollback"``, or ``"pause"``: nothing is rolled back until somebody decides (`FlowRun.retry`,
             `FlowRun.skip`, `FlowRun.rollback`).
+        observe
+            Gives what the world is like, plainly or async: a dictionary, a set, a list. It is called before
+            the first action, and when the run has ended; `FlowRun.world` says what is other.
 
         Raises
         ------
         FaultError
-            If a fault could never fire.
+            If a fault could never be seen.
         """
-        return FlowRun(self, input, faults, on_failure=on_failure)
+        return FlowRun(self, input, faults, on_failure=on_failure, observe=observe)
 
-    async def run(self, input: I | None = None, *, faults: Iterable[Fault] = ()) -> list[Any]:
+    async def run(
+        self, input: I | None = None, *, faults: Faults = (), observe: Observe | None = None
+    ) -> list[Any]:
         """Run the flow, and give the results of its last batch (`FlowRun.outputs` has every sink).
 
         Raises
@@ -227,10 +226,17 @@ class DagaFlow(Generic[I, O]):
         DagaFlowError
             If an action failed, after the rollback: the actions' own exceptions, then one `RollbackError` for
             each rollback that failed.
-        """
-        return await self.start(input, faults=faults).finish()
 
-    def run_sync(self, input: I | None = None, *, faults: Iterable[Fault] = ()) -> list[Any]:
+        Warns
+        -----
+        FaultNotFired
+            If faults were planted that have never struck.
+        """
+        return await self.start(input, faults=faults, observe=observe).finish()
+
+    def run_sync(
+        self, input: I | None = None, *, faults: Faults = (), observe: Observe | None = None
+    ) -> list[Any]:
         """Do what `run` does, from plain code or inside a running loop.
 
         Inside a running loop, nested calls end in the reverse order of their beginning, and a second call
@@ -241,7 +247,7 @@ class DagaFlow(Generic[I, O]):
         >>> DagaFlow([(double, show)]).run_sync(21)
         ['got 42']
         """
-        return run_to_end(self.run(input, faults=faults))
+        return run_to_end(self.run(input, faults=faults, observe=observe))
 
     async def try_action(
         self, name: str, inputs: Sequence[Any] | None = None, *, error: BaseException | None = None

@@ -12,7 +12,7 @@ from daga_nb.engine.calls import display_name
 from daga_nb.errors import FlowDefinitionError
 from daga_nb.meta import DagaMeta
 
-__all__ = ["checked", "name_of"]
+__all__ = ["checked", "checked_node", "name_of"]
 
 _ALONE = "Actions without edges: graph = nx.DiGraph(), and graph.add_node(action) for each."
 
@@ -37,22 +37,33 @@ def checked(graph: Any) -> nx.DiGraph[Any]:
     if not len(graph):
         raise FlowDefinitionError("The graph is empty: there is nothing to run. Add at least one action.")
     for node in graph:
-        if inspect.iscoroutine(node):
-            node.close()
-            raise FlowDefinitionError(
-                f"{node.__name__} was called already, and what it gave can run only once: put the function "
-                f"itself in the graph, {node.__name__}."
-            )
-        if isinstance(node, DagaMeta):
-            raise FlowDefinitionError(
-                f"{node.__name__} is a class of actions: put an instance in the graph, {node.__name__}()."
-            )
-        if not callable(node):
-            raise FlowDefinitionError(
-                f"The node {_short(node)} cannot be called. The nodes of a flow are functions, "
-                "functools.partials or DagaActions."
-            )
+        checked_node(node)
     return graph
+
+
+def checked_node(node: Any) -> None:
+    """Refuse what cannot be a node of a flow.
+
+    Raises
+    ------
+    FlowDefinitionError
+        If it cannot be called, or was called already.
+    """
+    if inspect.iscoroutine(node):
+        node.close()
+        raise FlowDefinitionError(
+            f"{node.__name__} was called already, and what it gave can run only once: put the function "
+            f"itself in the graph, {node.__name__}."
+        )
+    if isinstance(node, DagaMeta):
+        raise FlowDefinitionError(
+            f"{node.__name__} is a class of actions: put an instance in the graph, {node.__name__}()."
+        )
+    if not callable(node):
+        raise FlowDefinitionError(
+            f"The node {_short(node)} cannot be called. The nodes of a flow are functions, "
+            "functools.partials or DagaActions."
+        )
 
 
 def _from_edges(edges: Any) -> nx.DiGraph[Any]:

@@ -7,9 +7,10 @@ from typing import Any
 
 from daga_nb.action import DagaAction, action_in, registered_function, rollback_of
 from daga_nb.core.moves import MOST_TRIES
-from daga_nb.engine.calls import ActionCall, display_name, rollback_target, target
+from daga_nb.engine.calls import ActionCall, Target, display_name, rollback_target, target
 from daga_nb.engine.retries import retries_of
 from daga_nb.errors import FlowDefinitionError
+from daga_nb.simulated import kept_in_place
 
 __all__ = ["LONGEST", "call_of", "check_seconds", "completed", "replaced"]
 
@@ -76,7 +77,8 @@ def completed(call: ActionCall, options: Mapping[str, Any]) -> ActionCall:
 def replaced(call: ActionCall, function: Any, rollback: Any, name: str) -> ActionCall:
     """Give `call` with another action, another rollback, or both.
 
-    What is no `DagaAction` takes over the options and the rollback of the action that it stands for.
+    What is no `DagaAction` takes over the options and the rollback of the action that it stands for; a
+    simulated rollback is never taken over, as it cannot undo what is real.
 
     Raises
     ------
@@ -87,10 +89,11 @@ def replaced(call: ActionCall, function: Any, rollback: Any, name: str) -> Actio
         if not callable(function):
             raise FlowDefinitionError(f"{function!r} cannot stand for {name}: it cannot be called")
         new = call_of(function)
+        kept = call.rollback if kept_in_place(call, new) else None
         if action_in(function) is None:
-            call = call._replace(action=new.action._replace(in_thread=call.action.in_thread))
+            call = call._replace(action=new.action._replace(in_thread=call.action.in_thread), rollback=kept)
         else:
-            call = _in_place_of(call, new)
+            call = _in_place_of(call, new, kept)
     if rollback is not None:
         if not callable(rollback):
             raise FlowDefinitionError(f"{rollback!r} cannot undo {name}: it cannot be called")
@@ -103,13 +106,13 @@ def replaced(call: ActionCall, function: Any, rollback: Any, name: str) -> Actio
     return call
 
 
-def _in_place_of(old: ActionCall, new: ActionCall) -> ActionCall:
+def _in_place_of(old: ActionCall, new: ActionCall, kept: Target | None) -> ActionCall:
     # Where the run turns back, and how far, it has agreed on before it began.
     new = new._replace(rollback_failed=old.rollback_failed, pivot=old.pivot, save_point=old.save_point)
     for option in ("timeout", "retries", "rollback_timeout", "rollback_retries"):
         if getattr(new, option) is None:
             new = new._replace(**{option: getattr(old, option)})
-    return new if new.rollback is not None or new.no_effect else new._replace(rollback=old.rollback)
+    return new if new.rollback is not None or new.no_effect else new._replace(rollback=kept)
 
 
 def check_seconds(what: str, value: Any) -> None:

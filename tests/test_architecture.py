@@ -22,11 +22,14 @@ ARROWS = {
     "engine": {"core", "errors"},
     "meta": set(),
     "action": {"engine", "meta", "errors"},
-    "nodes": {"action", "core", "engine", "errors"},
+    "simulated": {"engine"},
+    "nodes": {"action", "core", "engine", "errors", "simulated"},
     "options": {"core", "engine", "errors", "nodes"},
     "utils": {"action"},
     "graphs": {"engine", "errors", "meta"},
-    "flow": {"action", "core", "engine", "errors", "graphs", "nodes", "options", "utils"},
+    "designed": {"errors", "options"},
+    "flow": {"action", "core", "designed", "engine", "errors", "graphs", "nodes", "options", "utils"},
+    "sketching": {"action", "core", "engine", "errors", "flow", "graphs", "nodes", "simulated"},
     "debug": {"core", "engine", "errors"},
     "render": {"core", "errors"},
     "interop": {"action", "core", "engine", "errors", "flow", "nodes"},
@@ -40,8 +43,15 @@ UPWARD = {
     ("__init__.py", "_meet_the_shell", "widgets"),
     ("engine/decisions.py", "break_at", "debug"),
     ("engine/decisions.py", "replace", "nodes"),
+    ("designed.py", "lint", "debug"),
+    ("designed.py", "sketched", "sketching"),
+    ("designed.py", "with_actions", "sketching"),
+    ("core/ledger.py", "_table", "render"),
     ("debug/story.py", "picture", "render"),
     ("debug/story.py", "report", "page"),
+    ("engine/changes.py", "_text", "debug"),
+    ("engine/effects.py", "_told", "debug"),
+    ("engine/effects.py", "_whole", "debug"),
     ("engine/look.py", "picture", "render"),
     ("engine/look.py", "story", "debug"),
     ("engine/look.py", "take_notes", "debug"),
@@ -56,7 +66,14 @@ UPWARD = {
 
 # What is not of the standard library, and where it may be imported at run time.
 OUTSIDE = {
-    "networkx": {"core/plan.py", "flow.py", "graphs.py", "utils.py", "interop/wfformat.py"},
+    "networkx": {
+        "core/plan.py",
+        "flow.py",
+        "graphs.py",
+        "utils.py",
+        "interop/wfformat.py",
+        "sketching/flows.py",
+    },
     "graphviz": {"render/dot.py"},
     "pygraphviz": {"render/dot.py"},
     "matplotlib": {
@@ -69,6 +86,7 @@ OUTSIDE = {
         "render/timeline.py",
     },
     "numpy": {"render/png.py"},
+    "pandas": {"render/ledger.py"},  # only where it is installed
     "PIL": {"render/png.py"},
     "nest_asyncio2": {"engine/sync.py"},
     "anywidget": {"widgets/"},
@@ -89,7 +107,7 @@ INSIDE = {
     "http": set(),
     "urllib": set(),
     "subprocess": {"render/dot.py"},
-    "asyncio": {"engine/", "debug/", "interop/", "widgets/"},
+    "asyncio": {"engine/", "debug/", "interop/", "simulated.py", "widgets/"},
     "concurrent": {"engine/"},
     "threading": {"engine/", "widgets/"},
     "time": {"engine/", "utils.py", "widgets/"},
@@ -194,7 +212,7 @@ def test_nothing_imports_the_widgets_but_the_package_on_first_use():
 
 def test_what_is_loaded_on_first_use_stands_in_one_table():
     rooms = {place.split(".")[0] for place in daga_nb._ON_FIRST_USE.values()}
-    assert rooms <= {"debug", "sketch", "widgets"}
+    assert rooms <= {"debug", "sketching", "widgets"}
     assert set(daga_nb._ON_FIRST_USE) <= set(daga_nb.__all__)
     others = set(daga_nb.__all__) - set(daga_nb._ON_FIRST_USE)
     assert others <= set(vars(daga_nb)), "all else is there at once"

@@ -49,7 +49,7 @@ def test_every_error_of_our_own_has_one_base():
     ]
     assert {one.__name__ for one in classes} == set(errors.__all__)
     ours = {one for one in classes if issubclass(one, DagaError)}
-    assert set(classes) - ours == {DagaFlowError, errors.LayoutWarning}
+    assert set(classes) - ours == {DagaFlowError, errors.FaultNotFired, errors.LayoutWarning}
 
 
 @pytest.mark.parametrize(

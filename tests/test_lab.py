@@ -355,7 +355,7 @@ def test_a_click_plants_a_failure_and_shows_the_line_of_python(done):
         again = eval(
             page.python[0].removeprefix("bench.run.inject(").removesuffix(")"), {"Fault": FaultClass}
         )
-        assert (again.at, again.where, type(again.error)) == ("d", "after", TimeoutError)
+        assert (again.at, again.where, type(again.tasks[0].error)) == ("d", "after", TimeoutError)
         await page.click(cmd="run")
         assert page.states() == ["rolled back"] * 4
         assert "✗" not in page.words()[0]
@@ -363,6 +363,36 @@ def test_a_click_plants_a_failure_and_shows_the_line_of_python(done):
         assert planted == ["d failed TimeoutError: planted (planted, after the effect)"]
 
     play(main())
+
+
+def test_the_lab_takes_and_tells_faults_of_every_kind(done):
+    faults = (
+        "a.before: 20%3*delay(0.5)->off if input > 5; a.after: repeat; b.before: corrupt(1); "
+        "b.rollback: hang; c.after: cancel; d.before: 2*off->raise(Value)"
+    )
+
+    async def main() -> None:
+        page = Page(lab(flow_of(done), 3, faults=faults, speed=1.0))
+        await page.open()
+        assert [mark[2] for mark in page.nodes] == [3, 5, 2, 1]
+        await page.click(cmd="look", node=1)
+        told = page.looks[-1]["faults"]
+        assert [one["kind"] for one in told] == ["corrupt", "", "hang"]
+        assert [one["text"] for one in told] == ["b.before: corrupt(1)", "", "b.rollback: hang"]
+        page.widget.run.clear_faults("b", "rollback")
+        await page.click(cmd="run")
+        assert page.states() == ["rolled back"] * 3 + ["abandoned"]
+        lines = page.words()
+        assert any("a succeeded → 'a' (planted: it was called again, 2 times in all)" in one for one in lines)
+        assert [line for line in lines if "never struck" in line] == [
+            "⚡ never struck: a.before: 20%3*delay(0.5)->off if input > 5 "
+            "its condition, input > 5, never held in 1 call",
+            "⚡ never struck: d.before: 2*off->raise(ValueError) it was never called",
+        ]
+        assert page.widget.run.strikes("c", "after") == 1
+
+    play(main())
+    assert done == ["do a", "do a", "do b", "do c", "undo b", "undo c", "undo a"]
 
 
 def test_a_click_removes_it_again(done):
@@ -383,7 +413,7 @@ def test_planting_at_the_same_place_twice_replaces_it(done):
         page = lab_of(done)
         await page.click(cmd="plant", node=1, where="before", kind="ValueError")
         await page.click(cmd="plant", node=1, where="before", kind="TimeoutError")
-        assert [type(fault.error) for fault in page.widget.run.faults] == [TimeoutError]
+        assert [type(fault.tasks[0].error) for fault in page.widget.run.faults] == [TimeoutError]
 
     play(main())
 

@@ -913,7 +913,7 @@ def test_a_skipped_action_says_so_where_others_have_their_duration(done):
         page.ask(cmd="look", node=0)
         await page.rest()
         assert page.nodes[0][:2] == [2, "skipped"]
-        assert page.widget._tape.rows[-1][:3] == [0, 2, "skipped"]
+        assert page.widget._tapes.events.rows[-1][:3] == [0, 2, "skipped"]
         rows = dict(page.looks[-1]["rows"])
         assert (rows["result"], "took" in rows) == ("17", False)
         assert page.widget.run.skipped == ("a",)

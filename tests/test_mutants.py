@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from strategies import random_plot, tell
+from strategies import MAY_NOT_FIRE, random_plot, tell
 
 from daga_nb.core import fronts, recovery
 from daga_nb.core import machine as machine_module
@@ -21,11 +21,13 @@ from daga_nb.engine import verdict
 from daga_nb.engine.calls import ActionCall
 from daga_nb.engine.chronicle import Chronicle
 from daga_nb.engine.driver import Driver
-from daga_nb.engine.faults import FaultPlan
 from daga_nb.engine.inflight import InFlight
 from daga_nb.engine.outcomes import Outcomes
 from daga_nb.engine.perform import Performer
+from daga_nb.engine.planted import PlantedFaults
 from daga_nb.errors import DagaError
+
+pytestmark = MAY_NOT_FIRE
 
 CASES = 400
 
@@ -273,8 +275,8 @@ def the_results_come_in_another_order(patch: pytest.MonkeyPatch) -> None:
 def a_rollback_is_handed_the_result_of_another(patch: pytest.MonkeyPatch) -> None:
     right = Performer._extra
 
-    def extra(self: Performer, node: int, name: str, outcome: Any) -> Any:
-        return right(self, min(node, 1) if name == "result" else node, name, outcome)
+    def extra(self: Performer, node: int, name: str, *more: Any) -> Any:
+        return right(self, min(node, 1) if name == "result" else node, name, *more)
 
     patch.setattr(Performer, "_extra", extra)
 
@@ -287,14 +289,15 @@ def a_rollback_is_handed_the_last_error_instead_of_the_first(patch: pytest.Monke
 
 @mutant
 def a_fault_before_the_effect_strikes_after_it(patch: pytest.MonkeyPatch) -> None:
-    right = FaultPlan.find
+    right = PlantedFaults.strike
 
-    def find(self: FaultPlan, node: int, where: Any) -> Any:
-        if where == "rollback":
-            return right(self, node, where)
-        return None if where == "before" else right(self, node, "before") or right(self, node, "after")
+    def strike(self: PlantedFaults, node: int, where: Any, inputs: Any) -> Any:
+        if where == "before":
+            return None
+        early = right(self, node, "before", inputs) if where == "after" else None
+        return early or right(self, node, where, inputs)
 
-    patch.setattr(FaultPlan, "find", find)
+    patch.setattr(PlantedFaults, "strike", strike)
 
 
 @mutant

@@ -11,12 +11,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from model import Saga, outcome
 from rounds import Policies
-from strategies import Plot, Told, ending, plots, random_plot, tell
+from strategies import MAY_NOT_FIRE, Plot, Told, ending, plots, random_plot, tell
 
 from daga_nb import FlowRun
 from daga_nb.core.events import Event
 from daga_nb.core.machine import fold
 from daga_nb.core.states import NodeState
+
+pytestmark = MAY_NOT_FIRE
 
 FEW = {"derandomize": True, "deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
 

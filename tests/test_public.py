@@ -16,16 +16,19 @@ TOP = [
     "DagaFlow",
     "DagaFlowError",
     "Fault",
+    "FaultPlan",
     "FlowRun",
     "Retries",
     "Scenario",
     "Story",
+    "When",
     "canvas",
     "check",
     "compare",
     "full_traceback",
     "lab",
     "scrub",
+    "sketch",
 ]
 
 
@@ -41,19 +44,22 @@ def test_the_names_of_the_modules_are_the_same_things():
     from daga_nb.debug.exercise import check
     from daga_nb.debug.scenario import Scenario
     from daga_nb.debug.story import Story
+    from daga_nb.engine.fault_plan import FaultPlan
     from daga_nb.engine.faults import Fault
     from daga_nb.engine.retries import Retries
     from daga_nb.engine.run import FlowRun
+    from daga_nb.engine.triggers import When
     from daga_nb.errors import DagaFlowError
     from daga_nb.flow import DagaFlow
+    from daga_nb.sketching.flows import sketch
     from daga_nb.widgets.canvas import canvas
     from daga_nb.widgets.lab import lab
     from daga_nb.widgets.player import scrub
     from daga_nb.widgets.postmortem import full_traceback
     from daga_nb.widgets.twin import compare
 
-    classes = (DagaAction, DagaFlow, DagaFlowError, Fault, FlowRun, Retries, Scenario, Story)
-    here = (*classes, canvas, check, compare, full_traceback, lab, scrub)
+    classes = (DagaAction, DagaFlow, DagaFlowError, Fault, FaultPlan, FlowRun, Retries, Scenario, Story, When)
+    here = (*classes, canvas, check, compare, full_traceback, lab, scrub, sketch)
     assert here == tuple(getattr(daga_nb, name) for name in TOP)
 
 
@@ -99,9 +105,13 @@ RUN = {
     "breakpoints",
     "calls",
     "clear_breaks",
+    "effects",
     "elapsed",
     "fork",
     "go",
+    "ledger",
+    "observe",
+    "world",
     "on_failure",
     "release",
     "released",
@@ -115,6 +125,8 @@ RUN = {
     "skipped",
     "stopped_at",
     "undecided",
+    "unfired",
+    "why_unfired",
     "until",
     "batches",
     "busy",
@@ -128,6 +140,7 @@ RUN = {
     "events",
     "faults",
     "finish",
+    "fired",
     "flow",
     "id",
     "inject",
@@ -150,7 +163,9 @@ RUN = {
     "states",
     "step",
     "step_action",
+    "strikes",
     "subscribe",
+    "subscribe_effects",
     "timeline",
 }
 
@@ -171,10 +186,13 @@ def test_only_what_blocks_is_async():
         "action_matrix",
         "calls",
         "dag",
+        "lint",
         "run",
         "run_sync",
+        "sketched",
         "start",
         "try_action",
+        "with_actions",
         "with_policy",
     }
 
@@ -185,5 +203,5 @@ def test_only_what_blocks_is_async():
 def test_everything_that_is_offered_is_explained(thing):
     assert inspect.getdoc(thing)
     offers = [name for name, _ in inspect.getmembers(thing) if not name.startswith("_")]
-    options = {*OPTIONS, "is_decorator_action", "log", "where", "input"}
+    options = {*OPTIONS, "is_decorator_action", "log", "where", "condition", "input"}
     assert [name for name in offers if not inspect.getdoc(getattr(thing, name)) and name not in options] == []

@@ -12,7 +12,7 @@ from helpers import Boom, Gate, action, flow_of, play, story, told, turns, words
 from daga_nb import DagaAction, DagaFlow, DagaFlowError, Fault
 from daga_nb.core.states import NodeState, RunState
 from daga_nb.engine import recorder
-from daga_nb.errors import FaultError, RollbackError, RunAborted, RunBusy, StepError
+from daga_nb.errors import FaultError, FaultNotFired, RollbackError, RunAborted, RunBusy, StepError
 
 BOTH = pytest.mark.parametrize("schedule", ["batch", "eager"])
 
@@ -691,7 +691,7 @@ def test_an_observer_may_abort_and_plant_faults(done):
     run.subscribe(observer)
 
     async def main():
-        with pytest.raises(DagaFlowError):
+        with pytest.raises(DagaFlowError), pytest.warns(FaultNotFired, match="it was never called"):
             await run.finish()
         await asyncio.gather(*tasks)
 

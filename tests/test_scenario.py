@@ -21,8 +21,8 @@ from daga_nb.core.states import RunState
 from daga_nb.debug.breakpoints import Breakpoint
 from daga_nb.debug.scenario import scenario_files
 from daga_nb.debug.scenario_file import check_name, file_name
-from daga_nb.debug.scenario_json import MAX_BYTES, MAX_DEPTH
-from daga_nb.debug.scenario_parts import BUILTIN
+from daga_nb.engine.exact import MAX_BYTES, MAX_DEPTH
+from daga_nb.engine.fault_errors import BUILTIN
 from daga_nb.errors import FaultError, ScenarioError, StepError
 
 CHAIN = [("a", "b"), ("b", "c"), ("c", "d")]
@@ -251,7 +251,7 @@ for _ in range(MAX_DEPTH + 1):
         ([10**640], "input[0] is a number of more than 640 digits"),
         ([-(10**5000)], "input[0] is a number of more than 640 digits"),
         (SELF, "input goes deeper than 100 levels, or stands in itself"),
-        (WIDE, "input is too large for a scenario, which has at most 1,000,000 bytes"),
+        (WIDE, "input is too large: a file of it has at most 1,000,000 bytes"),
         (DEEP, "input goes deeper than 100 levels, or stands in itself"),
         ([[[[[[[[[[{"k" * 90: {1}}]]]]]]]]]], "][…][0][0][0]['kkk"),
     ],
@@ -316,7 +316,7 @@ def changed(error, **values):
 )
 def test_an_error_that_could_not_be_made_again_is_refused(error, says):
     with pytest.raises(ScenarioError) as refused:
-        Scenario("x", faults=[Fault(error, "c", "after")])
+        Scenario("x", faults=[Fault.raising(error, "c", "after")])
     assert says in str(refused.value)
 
 
@@ -341,13 +341,14 @@ def test_an_error_that_could_not_be_made_again_is_refused(error, says):
     ids=repr,
 )
 def test_everyday_errors_come_back(error, folder):
-    made = Scenario("x", faults=[Fault(error, "c")])
+    made = Scenario("x", faults=[Fault.raising(error, "c")])
     loaded = Scenario.load(made.save("x.json"))
     assert loaded == made
     (fault,) = loaded.faults
-    fired, meant = fault.fire(), made.faults[0].fire()
+    (raises,), (meant_to,) = fault.tasks, made.faults[0].tasks
+    fired, meant = raises.fresh(), meant_to.fresh()
     assert (type(fired), fired.args, str(fired)) == (type(meant), meant.args, str(meant))
-    assert isinstance(fault.error, type) is isinstance(error, type)
+    assert isinstance(raises.error, type) is isinstance(error, type)
 
 
 @pytest.mark.parametrize(
@@ -411,7 +412,7 @@ def faults(draw):
     kind = draw(st.sampled_from([RuntimeError, TimeoutError, KeyError, Exception, OSError, UnicodeWarning]))
     args = draw(st.lists(SCALARS, max_size=1 if issubclass(kind, OSError) else 4))
     error = kind if draw(st.booleans()) else kind(*args)
-    return Fault(error, *draw(PLACES))
+    return Fault.raising(error, *draw(PLACES))
 
 
 SCENARIOS = st.builds(
@@ -446,7 +447,7 @@ def test_every_builtin_error_comes_back_or_is_refused(name, args):
     except ScenarioError:
         return
     assert json.dumps(made.to_json()) == json.dumps(data)
-    fired = made.faults[0].fire()
+    fired = made.faults[0].tasks[0].fresh()
     assert (type(fired).__name__, list(fired.args)) == (name, args)
     assert isinstance(str(fired), str)
 
@@ -508,7 +509,7 @@ def fault_of(**changed):
     [
         ({"format": "daga-nb journal"}, "this is no scenario: one has the field 'format'"),
         ({"format": ...}, "this is no scenario"),
-        ({"version": 2}, "it is a scenario of version 2, and this daga-nb reads version 1"),
+        ({"version": 3}, "it is a scenario of version 3, and this daga-nb reads versions 1 and 2"),
         ({"version": True}, "of version True"),
         ({"version": 1.0}, "of version 1.0"),
         ({"version": ...}, "of version None"),

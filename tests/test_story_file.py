@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from story_runs import CHAIN, drive, failing, runs
 from test_hostile import HOSTILE
+from test_ledger_rows import run_with_effects
 
 from daga_nb import DagaFlow, Story
 from daga_nb.debug import story_file
@@ -263,7 +264,7 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
     max_leaves=6,
 )
-GOOD = [to_json(run.story) for run in runs().values()]
+GOOD = [to_json(run.story) for run in (*runs().values(), *[run_with_effects()] * 4)]
 
 
 def places(value: Any) -> list[tuple[Any, Any]]:

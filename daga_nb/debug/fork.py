@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from daga_nb.core.entries import Entry
 from daga_nb.core.plan import Plan
 from daga_nb.core.states import NodeState
 from daga_nb.engine.admission import OnFailure
+from daga_nb.engine.fault_plan import Faults
 from daga_nb.engine.faults import Fault, find_node
 from daga_nb.engine.inherit import Inherited
 from daga_nb.engine.run import FlowRun
@@ -28,7 +30,7 @@ def fork(
     input: Any = _SAME,
     results: Mapping[str, Any] | None = None,
     replace: Mapping[str, Any] | None = None,
-    faults: Iterable[Fault] | None = None,
+    faults: Faults | None = None,
     on_failure: OnFailure | None = None,
     adopt: bool = False,
 ) -> FlowRun:
@@ -65,12 +67,23 @@ def fork(
         faults,
         on_failure=run.on_failure if on_failure is None else on_failure,
         calls=run.calls,
-        inherited=Inherited(inherited, f"{'adopted' if adopt else 'inherited'} from run {run.id}", adopt),
+        inherited=Inherited(
+            inherited,
+            f"{'adopted' if adopt else 'inherited'} from run {run.id}",
+            adopt,
+            _effects_of(run, before) if adopt else (),
+        ),
+        observe=run.observe,
     )
     run._driver.adopted = run._driver.adopted or adopt
     for name, function in (replace or {}).items():
         forked.replace(name, function)
     return forked
+
+
+def _effects_of(run: FlowRun, nodes: Iterable[int]) -> tuple[Entry, ...]:
+    names = {run.plan.names[node] for node in nodes}
+    return tuple(entry for entry in run.effects if entry.node in names)
 
 
 def _check_adoption(run: FlowRun, nodes: Iterable[int]) -> None:

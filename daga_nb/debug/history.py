@@ -105,6 +105,7 @@ def _late(run: RunLook, first: int) -> list[Note]:
 def story_of(run: RunLook, history: History | None) -> Story:
     """Give the story of a run so far, with the notes that were taken, or else can still be taken."""
     plan = run.plan
+    effects = tuple(run.effects)  # before the events: none of it knows of more of them
     events = tuple(run.events)
     taken = [] if history is None else history.notes[: len(events)]
     notes = (*taken, *_late(run, len(taken)))
@@ -126,4 +127,5 @@ def story_of(run: RunLook, history: History | None) -> Story:
         lines=()
         if history is None
         else tuple((min(seq, len(events)), line) for seq, line in [*history.lines]),
+        effects=effects,
     )

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from daga_nb.debug.breakpoints import Breakpoint
 from daga_nb.debug.scenario_file import check_name, file_name, read_json, scenario_files, write_json
-from daga_nb.debug.scenario_json import check_text, fields_of, plain, short
+from daga_nb.debug.scenario_json import check_text, fields_of, plain
 from daga_nb.debug.scenario_parts import break_from_json, break_to_json, fault_from_json, fault_to_json
 from daga_nb.engine.admission import OnFailure
+from daga_nb.engine.exact import short
 from daga_nb.engine.faults import Fault
 from daga_nb.engine.run import FlowRun
 from daga_nb.errors import FaultError, ScenarioError, StepError
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Scenario", "scenario_files"]
 
 FORMAT = "daga-nb scenario"
-VERSION = 1
+VERSIONS = (1, 2)  # without a fault that does more than raise, the first is written
 
 _FIELDS = ("format", "version", "name", "flow", "on_failure", "input", "faults", "breakpoints")
 
@@ -46,7 +47,7 @@ class Scenario:
         What the run gets: None, True, False, numbers, texts, and lists and dicts of these. A copy is kept,
         and each run gets one of its own.
     faults
-        The failures: of builtin exceptions, at actions named by their display names.
+        What goes wrong: of builtin exceptions and JSON values, at actions named by their display names.
     breakpoints
         Where the run stops, without conditions.
     on_failure
@@ -192,14 +193,15 @@ class Scenario:
         >>> Scenario("stop there", breakpoints=(Breakpoint("pay"),)).to_json()["breakpoints"]
         [{'at': 'pay', 'phase': 'forward'}]
         """
+        faults = [fault_to_json(one, f"faults[{n}]") for n, one in enumerate(self.faults)]
         return {
             "format": FORMAT,
-            "version": VERSION,
+            "version": VERSIONS[any("terms" in one for one in faults)],
             "name": self.name,
             "flow": self.flow,
             "on_failure": self.on_failure,
             "input": plain(self.input, "input"),
-            "faults": [fault_to_json(one, f"faults[{n}]") for n, one in enumerate(self.faults)],
+            "faults": faults,
             "breakpoints": [
                 break_to_json(one, f"breakpoints[{n}]") for n, one in enumerate(self.breakpoints)
             ],
@@ -217,9 +219,9 @@ class Scenario:
         if type(data) is not dict or data.get("format") != FORMAT:
             raise ScenarioError(f"this is no scenario: one has the field 'format' with {FORMAT!r} in it")
         version = data.get("version")
-        if type(version) is not int or version != VERSION:
+        if type(version) is not int or version not in VERSIONS:
             raise ScenarioError(
-                f"it is a scenario of version {short(version)}, and this daga-nb reads version {VERSION}"
+                f"it is a scenario of version {short(version)}, and this daga-nb reads versions 1 and 2"
             )
         _, _, name, flow, on_failure, given, faults, breakpoints = fields_of(data, _FIELDS, "a scenario")
         return cls(

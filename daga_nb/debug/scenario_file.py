@@ -11,8 +11,8 @@ import unicodedata
 from pathlib import Path
 from typing import Any
 
-from daga_nb.debug.scenario_json import MAX_BYTES, MAX_DIGITS, short
 from daga_nb.debug.whole_file import write_whole
+from daga_nb.engine.exact import MAX_BYTES, MAX_DIGITS, short
 from daga_nb.errors import ScenarioError
 
 __all__ = ["LONGEST_NAME", "SUFFIX", "check_name", "file_name", "read_json", "scenario_files", "write_json"]

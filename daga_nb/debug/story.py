@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from daga_nb.core.entries import Entry
 from daga_nb.core.events import Event
+from daga_nb.core.ledger import Ledger
 from daga_nb.core.machine import fold
 from daga_nb.core.moves import Policy, Undo
 from daga_nb.core.next_step import NextStep, next_step
@@ -53,6 +55,8 @@ class Moment(NamedTuple):
         The state of each action, by display name.
     next
         What would have come next; as text, in words.
+    ledger
+        What the actions had said about their effects.
     """
 
     position: int
@@ -60,6 +64,7 @@ class Moment(NamedTuple):
     state: RunState
     states: Mapping[str, NodeState]
     next: NextStep
+    ledger: Ledger = Ledger()
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,8 @@ class Story:
         What was seen at each event.
     lines
         What was printed: after how many events, and the line. Only a lab listens.
+    effects
+        What the actions said about their effects.
 
     Examples
     --------
@@ -116,6 +123,7 @@ class Story:
     events: tuple[Event, ...]
     notes: tuple[Note, ...]
     lines: tuple[tuple[int, str], ...] = field(default=(), repr=False)
+    effects: tuple[Entry, ...] = field(default=(), repr=False)
 
     def __repr__(self) -> str:
         return f"<Story of run {self.run} of {self.flow}: {len(self.events)} events>"
@@ -141,7 +149,13 @@ class Story:
         back = machine.run_state.back and machine.ready().direction is None
         paused = at_rest and (machine.run_state is RunState.RUNNING or back)
         step = next_step(machine, machine.undecided() if paused else ())
-        return Moment(position, event, machine.run_state, states, step)
+        ledger = Ledger.until(self.effects, position, self.plan, machine.run_state)
+        return Moment(position, event, machine.run_state, states, step, ledger)
+
+    @property
+    def ledger(self) -> Ledger:
+        """What the actions said about their effects, counted."""
+        return self.at(len(self)).ledger
 
     def picture(self, position: int | None = None, *, direction: Literal["LR", "TB"] = "LR") -> Picture:
         """Give the graph with its states after the first `position` events as a picture.

@@ -13,6 +13,7 @@ from daga_nb.core.machine import fold
 from daga_nb.core.moves import MOST_TRIES, Policy, RollbackOrder, Undo
 from daga_nb.core.plan import Plan
 from daga_nb.core.states import NodeState, RunState
+from daga_nb.debug.ledger_rows import entries_of, rows_of
 from daga_nb.debug.preview import LONGEST_TEXT, preview, whole
 from daga_nb.debug.story import Note, Story
 from daga_nb.debug.whole_file import write_whole
@@ -30,6 +31,9 @@ _FIELDS = {
     "format", "version", "flow", "run", "input", "names", "predecessors", "undo", "policy", "started_at",
     "events", "lines",
 }  # fmt: skip
+_LATER = {"effects"}
+"""What older files of this version do not have."""
+
 _LONGEST_MESSAGE = 600
 _LONGEST_TIME = 3.2e9  # a century, in seconds
 _STATES = frozenset({*NodeState, *RunState})
@@ -64,6 +68,7 @@ def to_json(story: Story) -> dict[str, Any]:
             for event, note in zip(story.events, story.notes, strict=True)
         ],
         "lines": [list(line) for line in story.lines],
+        "effects": rows_of(story.effects, story.plan),
     }
 
 
@@ -80,8 +85,8 @@ def from_json(data: Any) -> Story:
     version = data.get("version")
     if type(version) is not int or version != _VERSION:
         raise StoryError(f"it is of version {preview(version, 60)}; this daga_nb reads version {_VERSION}")
-    if set(data) != _FIELDS:
-        raise StoryError(f"the fields {_some(set(data) ^ _FIELDS)} are missing, or not known")
+    if set(data) | _LATER != _FIELDS | _LATER:
+        raise StoryError(f"the fields {_some((set(data) ^ _FIELDS) - _LATER)} are missing, or not known")
     for field in ("flow", "run", "input"):
         _check(isinstance(data[field], str), field)
     _check(len(data["input"]) <= LONGEST_TEXT, "input")
@@ -103,6 +108,7 @@ def from_json(data: Any) -> Story:
         events=events,
         notes=notes,
         lines=_lines(data["lines"], len(events)),
+        effects=entries_of(data.get("effects", []), plan, len(events)),
     )
     try:
         fold(plan, story.undo, events, story.policy)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any, NamedTuple
 
+from daga_nb.core.ledger import Ledger
 from daga_nb.core.moves import Undo
+from daga_nb.engine.effects import Effects
 from daga_nb.engine.retries import Retries
 from daga_nb.engine.signatures import parameters_of
 from daga_nb.errors import FlowDefinitionError
@@ -43,6 +45,15 @@ class Context:
         The predecessors' results by display name; for an action without predecessors ``{"input": input}``.
     outcome
         For a rollback: how its own action ended (``"SUCCEEDED"``, ``"FAILED"`` or ``"UNKNOWN"``); else None.
+
+    Examples
+    --------
+    Made by hand, as in the test of an action, it has a ledger of its own:
+
+    >>> context = Context("test", "payment", 1, "test/payment/do", {"input": 17})
+    >>> context.effect("charge", "order 17", euro=42)
+    >>> context.has_effect("charge", "order 17")
+    True
     """
 
     run_id: str
@@ -51,6 +62,48 @@ class Context:
     key: str
     inputs: Mapping[str, Any]
     outcome: str | None = None
+    _effects: Effects = field(default_factory=Effects, repr=False, compare=False)
+
+    def effect(self, name: str, key: Any, *, once: bool = False, **details: Any) -> None:
+        """Write into the ledger that the world has one more effect. Any thread may.
+
+        Say so right after it has happened: then the ledger is right also if the action fails after that.
+
+        Parameters
+        ----------
+        name
+            What the effect is: ``"charge"``.
+        key
+            Which one: a short text, a number, or a tuple of these. It is kept as text, so 17 and ``"17"``
+            are the same.
+        once
+            Whether the service heeds the key: done again while it is there, nothing changes.
+        details
+            What else is good to know; kept as short text.
+
+        Raises
+        ------
+        EffectError
+            If the name or the key is not what it should be.
+        """
+        self._effects.record("done", self, name, key, once, details)
+
+    def undo_effect(self, name: str, key: Any, *, once: bool = False, **details: Any) -> None:
+        """Write into the ledger that an effect was taken back; the parameters are those of `effect`.
+
+        What was not there is written down as undone twice, or as never done; with ``once=True`` the service
+        heeds the key, and nothing changes.
+        """
+        self._effects.record("undone", self, name, key, once, details)
+
+    def has_effect(self, name: str, key: Any) -> bool:
+        """Whether the effect is in the world now, as far as this run has told."""
+        return self._effects.count(name, key) > 0
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger of the run by now."""
+        return self._effects.ledger()
 
 
 class Target(NamedTuple):

@@ -8,8 +8,8 @@ from daga_nb.core.events import Event
 from daga_nb.core.moves import SKIPPED, Undo
 from daga_nb.core.states import NodeState, RunState
 from daga_nb.engine.admission import HOLD, OnFailure, check_on_failure
-from daga_nb.engine.faults import Fault, Where, find_node
-from daga_nb.engine.look import RunLook
+from daga_nb.engine.faults import find_node
+from daga_nb.engine.trial import RunTrial
 from daga_nb.errors import StepError
 
 if TYPE_CHECKING:
@@ -18,35 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["RunDecisions"]
 
 
-class RunDecisions(RunLook):
-    """The half of a `FlowRun` that decides what is to happen, and starts nothing but what failed."""
+class RunDecisions(RunTrial):
+    """The part of a `FlowRun` that decides what is to happen, and starts nothing but what failed."""
 
     _breakpoints: Breakpoints | None = None
-
-    # ------------------------------------------------------------------- faults
-
-    @property
-    def faults(self) -> tuple[Fault, ...]:
-        """The planted faults, in plan order."""
-        return self._driver.faults.all()
-
-    def inject(self, fault: Fault) -> Fault:
-        """Plant a failure, and give it back. One that stands at the same place makes way for it.
-
-        What has been called already is struck only if it is called again: by `retry`, in a `fork`, or in the
-        lab's next run.
-
-        Raises
-        ------
-        FaultError
-            If there is no such action, or no rollback to fail.
-        """
-        self._driver.faults.add(fault)
-        return fault
-
-    def clear_faults(self, at: Any = None, where: Where | None = None) -> tuple[Fault, ...]:
-        """Take out the faults at one action (or all), at one place (or all), and give them."""
-        return self._driver.faults.remove(at, where)
 
     # -------------------------------------------------------------- breakpoints
 
@@ -142,7 +117,7 @@ class RunDecisions(RunLook):
             If one of them has not failed, or the run has turned back already.
         """
         nodes = self._failed(names)
-        return await self._driver.drive(HOLD, again=nodes)
+        return await self._drive(HOLD, again=nodes)
 
     def skip(self, name: str, value: Any = None) -> None:
         """Go on as if a failed action had given `value`.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from daga_nb.core.events import Event
@@ -15,11 +16,13 @@ from daga_nb.engine.admission import FREE, HOLD, OnFailure, Stepper, Stops
 from daga_nb.engine.bell import Bell
 from daga_nb.engine.calls import ActionCall
 from daga_nb.engine.chronicle import Chronicle
-from daga_nb.engine.faults import Fault, FaultPlan
+from daga_nb.engine.effects import Effects
+from daga_nb.engine.fault_plan import Faults
 from daga_nb.engine.inflight import InFlight
 from daga_nb.engine.inherit import NOTHING_INHERITED, Inherited
 from daga_nb.engine.outcomes import Outcomes
 from daga_nb.engine.perform import Performer
+from daga_nb.engine.planted import PlantedFaults
 from daga_nb.engine.recorder import Recorder
 from daga_nb.engine.seat import Seat
 from daga_nb.errors import DagaError, StepError
@@ -42,7 +45,7 @@ class Driver:
         *,
         run_id: str,
         input: Any,
-        faults: Iterable[Fault],
+        faults: Faults,
         max_parallel: int | None,
         patience: float,
         on_failure: OnFailure = "rollback",
@@ -55,25 +58,25 @@ class Driver:
         self.plan = plan
         self.machine = Machine(plan, undo, policy)
         self.recorder = Recorder(self.machine, run_id)
-        self.faults = FaultPlan(self.machine, faults)
+        own = list(calls)  # functions may be replaced in this run alone
+        self.faults = PlantedFaults(self.machine, own, faults)
         self.outcomes = Outcomes(self.machine)
-        self.performer = Performer(
-            self.machine, calls, self.faults, self.outcomes, run_id=run_id, input=input
-        )
+        self.effects = Effects(partial(len, self.machine.events), self.recorder.now, plan)
+        parts = (own, self.faults, self.outcomes, self.effects)
+        self.performer = Performer(self.machine, *parts, run_id=run_id, input=input, cancel=self.cancel)
         self._bell = Bell()
         self.inflight = InFlight(self.performer, self.outcomes, self._bell, plan.names, patience)
         self._chronicle = Chronicle(self.machine, self.recorder, self.outcomes, self.inflight, self.performer)
-        self.closing = ""
-        self.cancelled = False
+        self.closing, self.cancelled = "", False
         self._max_parallel = max_parallel
         self._again: Sequence[int] = ()
-        self._patience = patience
         self.seat = Seat()
         self._stops: Stops | None = None
         self._refused: Exception | None = None
         self.on_failure = on_failure
         self.adopted = False
         self.outcomes.results.update(inherited.results)
+        self.effects.inherit(inherited.effects)
         for node in sorted(inherited.results):
             self.recorder.inherit(node, inherited.reason)
 
@@ -219,9 +222,8 @@ class Driver:
         machine = self.machine
         if machine.pivot is None or machine.run_state.ended or machine.running:
             return False
-        if self.cancelled and not machine.run_state.back:
-            return True
-        return bool(machine.undecided() and not machine.ready(1).nodes and not self._due())
+        stopped = self.cancelled and not machine.run_state.back
+        return stopped or bool(machine.undecided() and not machine.ready(1).nodes and not self._due())
 
     def end_if_through(self) -> None:
         """Come to the end if every action has succeeded, without a drive: there is nothing left to call."""
@@ -240,9 +242,7 @@ class Driver:
         return machine.undecided() if paused and self.on_failure == "pause" else []
 
     def _may_start(self) -> bool:
-        if self.machine.run_state.back:
-            return not self._undo_failed()
-        return not (self.closing or self.cancelled)
+        return not (self._undo_failed() if self.machine.run_state.back else self.closing or self.cancelled)
 
     async def _admitted(self, ready: Ready, stepper: Stepper, limit: int | None) -> tuple[int, ...]:
         """Give what may start now, of what is ready."""
@@ -321,10 +321,9 @@ class Driver:
     def _turning(self) -> bool:
         """Whether the run is about to turn back, so that nothing more is called forward."""
         machine = self.machine
-        if self.closing or (self.cancelled and not machine.run_state.back):
-            return True
-        failed = machine.failures and machine.run_state is RunState.RUNNING
-        return bool(failed) and self.on_failure == "rollback" and machine.may_go_back()
+        stopped = self.closing or (self.cancelled and not machine.run_state.back)
+        failed = machine.failures and machine.run_state is RunState.RUNNING and self.on_failure == "rollback"
+        return bool(stopped or (failed and machine.may_go_back()))
 
     async def _drain(self) -> None:
         while self.inflight.running:
@@ -347,4 +346,4 @@ class Driver:
             return
         self.cancelled = True
         self.close("cancelled")
-        self.inflight.cancel(self._patience)
+        self.inflight.cancel()

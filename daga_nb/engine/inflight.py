@@ -168,8 +168,8 @@ class InFlight:
 
     # --------------------------------------------------------- ending calls
 
-    def cancel(self, patience: float) -> None:
-        """Stop the actions that can be stopped; a thread is waited for, up to `patience` seconds."""
+    def cancel(self) -> None:
+        """Stop the actions that can be stopped; a thread is waited for, as long as there is patience."""
         self.cancelled = self._performer.cancelled = True
         for node, task in self.tasks.items():
             if task is None or node in self._back or task.get_loop().is_closed():
@@ -177,7 +177,7 @@ class InFlight:
             thread = self._outcomes.in_thread.get(node)
             if thread is None or thread.cancel():  # one that runs cannot be stopped, only waited for
                 task.cancel("the run was cancelled")
-            task.get_loop().call_later(patience, self._stop_waiting, node, task)
+            task.get_loop().call_later(self._patience, self._stop_waiting, node, task)
 
     def resume(self) -> None:
         """Let actions be called again, after a cancel."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import inspect
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from daga_nb.core.entries import Entry
 from daga_nb.core.events import Event
+from daga_nb.core.ledger import Ledger
 from daga_nb.core.moves import Policy, Undo
 from daga_nb.core.next_step import NextStep, next_step
 from daga_nb.core.plan import Plan
@@ -15,9 +17,11 @@ from daga_nb.core.states import NodeState, RunState
 from daga_nb.engine.admission import OnFailure, check_on_failure
 from daga_nb.engine.calls import ActionCall
 from daga_nb.engine.driver import Driver
-from daga_nb.engine.faults import Fault, find_node
+from daga_nb.engine.fault_plan import Faults
+from daga_nb.engine.faults import find_node
 from daga_nb.engine.inherit import NOTHING_INHERITED, Inherited
 from daga_nb.engine.views import ByName, ReadOnly, Subscription
+from daga_nb.engine.world import Observe, World, check_observe
 from daga_nb.errors import DagaError, RollbackError
 
 if TYPE_CHECKING:
@@ -43,14 +47,16 @@ class RunLook:
         self,
         flow: DagaFlow[Any, Any],
         input: Any = None,
-        faults: Iterable[Fault] = (),
+        faults: Faults = (),
         *,
         on_failure: OnFailure = "rollback",
         inherited: Inherited = NOTHING_INHERITED,
         plan: Plan | None = None,
         calls: Sequence[ActionCall] | None = None,
         policy: Policy | None = None,
+        observe: Observe | None = None,
     ) -> None:
+        self._observation = check_observe(observe)
         self._flow = flow
         self._id = secrets.token_hex(6)
         self._driver = Driver(
@@ -162,6 +168,21 @@ class RunLook:
         return ReadOnly(self._driver.machine.events)
 
     @property
+    def effects(self) -> ReadOnly[Entry]:
+        """What the actions said about their effects, live; `ledger` counts it."""
+        return ReadOnly(self._driver.effects.entries)
+
+    @property
+    def ledger(self) -> Ledger:
+        """What the actions said about their effects so far, counted: what is in the world, what was left."""
+        return self._driver.effects.ledger(self.state)
+
+    @property
+    def world(self) -> World | None:
+        """What ``observe`` saw before and after the run; None without it, or before the first look."""
+        return None if self._observation is None else self._observation.world
+
+    @property
     def batches(self) -> tuple[tuple[str, ...], ...]:
         """The display names batch by batch; ``batches[0]`` is batch 1."""
         names = self.plan.names
@@ -220,14 +241,11 @@ class RunLook:
             raise DagaError(f"{observer!r} cannot be told of events: it cannot be called")
         if inspect.iscoroutinefunction(observer):
             raise DagaError(f"{observer!r} is an async function, which nobody would await: give a plain one")
-        observers = self._driver.recorder.observers
-        observers.append(observer)
+        return Subscription.to(self._driver.recorder.observers, observer)
 
-        def close() -> None:
-            if observer in observers:
-                observers.remove(observer)
-
-        return Subscription(close)
+    def subscribe_effects(self, observer: Callable[[Entry], object]) -> Subscription:
+        """Have `observer` called with each effect from now on, on the thread that tells of it."""
+        return Subscription.to(self._driver.effects.observers, observer)
 
     def take_notes(self) -> History:
         """Keep from now on what is seen when each event happens: inputs, results, errors, as text.

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple, TypeGuard, TypeVar
 from daga_nb.core.machine import Machine
 from daga_nb.core.moves import Direction
 from daga_nb.core.states import NodeState
-from daga_nb.engine.faults import Fault
 from daga_nb.errors import ActionInterrupted, RollbackError, add_note_once, describe
 
 __all__ = ["Outcome", "Outcomes", "lost", "never_called"]
@@ -19,23 +18,25 @@ T = TypeVar("T", bound=BaseException)
 
 
 class Outcome(NamedTuple):
-    """How one call ended: its value, or its error and the fault that was planted for it; and its seconds.
+    """How one call ended: its value, or its error; what was planted and struck, in words; and its seconds.
 
     `lost` says why it is not known how it ended; `called` whether it was called at all.
     """
 
     value: Any
     error: BaseException | None
-    planted: Fault | None
+    planted: str | None
     seconds: float | None
     lost: str = ""
     called: bool = True
 
     @property
     def reason(self) -> str:
-        """The error in words."""
-        planted = f" (planted, {self.planted.place})" if self.planted else ""
-        return "" if self.error is None else describe(self.error) + planted
+        """The error in words, and what was planted."""
+        planted = self.planted or ""
+        if self.error is None:
+            return planted
+        return f"{describe(self.error)} ({planted})" if planted else describe(self.error)
 
 
 def _is(error: BaseException, *kinds: type[T]) -> TypeGuard[T]:
@@ -117,7 +118,7 @@ class Outcomes:
         seconds = self.overdue.pop(node, None) if self.overdue else None
         if error is None:
             self.results[node] = outcome.value
-            return NodeState.SUCCEEDED, ""
+            return NodeState.SUCCEEDED, outcome.reason
         struck = _is(error, asyncio.CancelledError)
         if struck and seconds is not None:
             error = TimeoutError(f"it did not end within {seconds:g} s{self._still(node)}")
@@ -135,7 +136,7 @@ class Outcomes:
         error = outcome.error
         if error is None:
             self.rollback_results[node] = outcome.value
-            return NodeState.ROLLED_BACK, ""
+            return NodeState.ROLLED_BACK, outcome.reason
         if node in self.overdue and _is(error, asyncio.CancelledError):
             error = TimeoutError(f"it did not end within {self.overdue[node]:g} s{self._still(node)}")
         self.heed(error)

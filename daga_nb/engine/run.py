@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from daga_nb.core.events import Event
 from daga_nb.core.states import RunState
 from daga_nb.engine.admission import FREE, Stepper
-from daga_nb.engine.faults import Fault, find_node
+from daga_nb.engine.fault_plan import Faults
+from daga_nb.engine.faults import find_node
 from daga_nb.engine.verdict import RunVerdict
 from daga_nb.errors import RunHeld, StepError
 
@@ -120,7 +121,7 @@ class FlowRun(RunVerdict):
         breakpoints = self._breakpoints
         if breakpoints is not None:
             breakpoints.go_on()
-        return await self._driver.drive(stepper, stops=breakpoints if stops else None)
+        return await self._drive(stepper, stops=breakpoints if stops else None)
 
     async def finish(self) -> list[Any]:
         """Run to the end, and give the results of the last batch.
@@ -136,11 +137,18 @@ class FlowRun(RunVerdict):
             If it has stopped at a breakpoint. Call it again to go on.
         asyncio.CancelledError
             If the run was cancelled; then only after the rollback.
+
+        Warns
+        -----
+        FaultNotFired
+            If faults were planted that have never struck; once.
         """
         driver = self._driver
         while True:
             await driver.at_rest()
             if self.state.ended and not driver.closing:
+                await self._look_at_the_end()
+                self._warn_of_unfired()
                 return self._verdict()
             try:
                 await self.drive(FREE)
@@ -148,7 +156,10 @@ class FlowRun(RunVerdict):
                 if driver.outcomes.fatal is not None:
                     raise driver.outcomes.fatal from error
                 self._note_rollback(error)
-                raise
+                try:
+                    self._warn_of_unfired()
+                finally:
+                    raise error  # where warnings are errors too: a cancel goes on
             if driver.cancelled and driver.stands:
                 raise self._cancelled()
             if driver.stands and driver.outcomes.fatal is not None:  # said once: the run can still go on
@@ -166,7 +177,7 @@ class FlowRun(RunVerdict):
         *,
         results: Mapping[str, Any] | None = None,
         replace: Mapping[str, Any] | None = None,
-        faults: Iterable[Fault] | None = None,
+        faults: Faults | None = None,
         adopt: bool = False,
         **more: Any,
     ) -> FlowRun:
@@ -256,5 +267,5 @@ class FlowRun(RunVerdict):
             await driver.at_rest()
             if self.state.ended or driver.stands:
                 break
-            await driver.drive(FREE)
+            await self._drive(FREE)
         return self.events[first:]

@@ -102,6 +102,17 @@ class Subscription:
     def __init__(self, close: Callable[[], None]) -> None:
         self._close: Callable[[], None] | None = close
 
+    @classmethod
+    def to(cls, observers: list[Callable[[V], object]], observer: Callable[[V], object]) -> Subscription:
+        """Add an observer to those who are told."""
+        observers.append(observer)
+
+        def close() -> None:
+            if observer in observers:
+                observers.remove(observer)
+
+        return cls(close)
+
     def close(self) -> None:
         """Stop being told. Closing twice does nothing."""
         close, self._close = self._close, None

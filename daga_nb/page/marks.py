@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from daga_nb.core.states import NodeState, RunState
 from daga_nb.debug.breakpoints import Phase
 from daga_nb.engine.faults import Where
+from daga_nb.page.doubts import doubts_of
+from daga_nb.page.effects import flaws_of, verdict_looks
 from daga_nb.render.text import elide, seconds
 from daga_nb.render.theme import FAULT_GLYPH, LOOKS, RUN_LOOKS, edge_kind
 
 if TYPE_CHECKING:
+    from daga_nb.core.ledger import Ledger
     from daga_nb.core.next_step import NextStep
     from daga_nb.core.plan import Plan
+    from daga_nb.debug.finding import Finding
     from daga_nb.engine.run import FlowRun
 
 __all__ = [
@@ -87,8 +91,8 @@ def edge_mode(tail: NodeState | None, head: NodeState) -> str:
     return "dead" if kind == "dead" else "done"
 
 
-def face(plan: Plan, name: str) -> dict[str, Any]:
-    """Give what never changes: the names, the batches, the looks of the states and of the edges."""
+def face(plan: Plan, name: str, findings: Iterable[Finding] = ()) -> dict[str, Any]:
+    """Give what never changes: the names, the batches, the looks of states and edges, what lint has found."""
     rows: list[NodeState | None] = [*STATES, None]
     return {
         "name": elide(name, 60),
@@ -116,10 +120,12 @@ def face(plan: Plan, name: str) -> dict[str, Any]:
         "place_pills": ["before", "after", "rollback"],
         "kinds": list(KINDS),
         "facts": FACTS,
+        "verdicts": verdict_looks(),
         "forward": NUMBER[_N.RUNNING],
         "phases": PHASES,
         "fault_glyph": FAULT_GLYPH,
         "failed_glyph": LOOKS[_N.FAILED].glyph,
+        "doubts": doubts_of(plan, findings),
     }
 
 
@@ -171,13 +177,23 @@ def node_mark(run: FlowRun, node: int, planted: Mapping[str, Planted]) -> list[A
 
 def head(run: FlowRun) -> dict[str, Any]:
     """Give what is said about the run as a whole: its state, what comes next, how far it is, its front."""
-    return head_of(run.plan, run.node_states, run.state, run.next, turning=run.turning)
+    undone = run.state is RunState.ROLLED_BACK
+    ledger = run.ledger if undone else None
+    return head_of(run.plan, run.node_states, run.state, run.next, turning=run.turning, ledger=ledger)
 
 
 def head_of(
-    plan: Plan, states: Sequence[NodeState], state: RunState, step: NextStep, turning: bool = False
+    plan: Plan,
+    states: Sequence[NodeState],
+    state: RunState,
+    step: NextStep,
+    turning: bool = False,
+    ledger: Ledger | None = None,
 ) -> dict[str, Any]:
-    """Give the same of any moment: `step` is what comes next, `turning` whether a rollback is to follow."""
+    """Give the same of any moment: `step` is what comes next, `turning` whether a rollback is to follow.
+
+    That all is undone is only said if the ledger does not know better.
+    """
     counts = dict.fromkeys(STATES, 0)
     busy = []
     for node, one in enumerate(states):
@@ -187,11 +203,16 @@ def head_of(
     ways = {RunState.RUNNING: 1, RunState.RECOVERING: -1, RunState.ROLLING_BACK: -1}
     return {
         "state": RUN_NUMBER[state],
-        "next": _at_work(plan, states, busy, turning) if busy else str(_short(step)),
+        "next": _at_work(plan, states, busy, turning) if busy else _words(step, state, ledger),
         "counts": [[NUMBER[one], count] for one, count in counts.items() if count],
         "front": plan.batch_of[busy[0]] + 1 if busy else step.batch or 0,
         "way": ways.get(state, 0),
     }
+
+
+def _words(step: NextStep, state: RunState, ledger: Ledger | None) -> str:
+    flaws = "" if ledger is None or state is not RunState.ROLLED_BACK else flaws_of(ledger)
+    return f"rolled back, and yet: {flaws}" if flaws else str(_short(step))
 
 
 def _short(step: NextStep) -> NextStep:

@@ -7,7 +7,16 @@ __all__ = ["GRAPH_MODULES", "PLAYER_MODULES", "VIEWER_MODULES"]
 GRAPH_MODULES = ("dom.js", "link.js", "camera.js", "badges.js", "node.js", "crowd.js", "graph.js", "stage.js")
 """The graph, for the canvas and all that has one."""
 
-VIEWER_MODULES = ("head.js", "story.js", "history.js", "inspector.js", "log.js", "timeline.js", "viewer.js")
+VIEWER_MODULES = (
+    "head.js",
+    "story.js",
+    "history.js",
+    "inspector.js",
+    "log.js",
+    "timeline.js",
+    "ledger.js",
+    "viewer.js",
+)
 """The graph with a head, an inspector, a log, and a story to look back at."""
 
 PLAYER_MODULES = (*VIEWER_MODULES, "still.js", "player.js")

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from daga_nb.debug.preview import whole
+from daga_nb.page.effects import LedgerTape
 from daga_nb.page.marks import face, head_of
 from daga_nb.page.tape import Tape, event_row, history_of
 from daga_nb.page.words import lines_of
@@ -37,8 +38,9 @@ def record_of(story: Story) -> dict[str, Any]:
         "face": face(plan, story.flow),
         "layouts": {way: layout(plan, way).to_json() for way in ("LR", "TB")},
         "nodes": [_mark(tape, node) for node in range(len(plan))],
-        "head": head_of(plan, [*end.states.values()], end.state, end.next),
+        "head": head_of(plan, [*end.states.values()], end.state, end.next, ledger=end.ledger),
         "events": tape.rows,
+        "effects": LedgerTape(plan).catch_up(story.effects, story.events),
         "log": lines_of(story)[-MOST_LINES:],
         "details": [_details(story, tape, node) for node in range(len(plan))],
         "lab": {"run": elide(story.run, 60), "input": whole(story.input[:60])},

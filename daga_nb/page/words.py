@@ -48,8 +48,9 @@ def line_of(plan: Plan, event: Event, note: Note) -> Line:
         return ["run", time, number, "", f"run {event.state.word}", _short(event.reason), event.seq]
     state = NodeState(event.state)
     more = event.reason
-    if not more and note.text and state in (NodeState.SUCCEEDED, NodeState.ROLLED_BACK):
-        more = "→ " + (note.text if len(note.text) <= _OUTCOME else note.text[: _OUTCOME - 1] + "…")
+    if note.text and state in (NodeState.SUCCEEDED, NodeState.ROLLED_BACK):
+        outcome = "→ " + (note.text if len(note.text) <= _OUTCOME else note.text[: _OUTCOME - 1] + "…")
+        more = f"{outcome} ({more})" if more else outcome
     batch = plan.batch_of[plan.ids[event.node]] + 1
     words = f"{elide(event.node, 60)} {state.word}"
     if state in TOGETHER:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-__all__ = ["NAME_LIMIT", "elide", "seconds", "text_width"]
+__all__ = ["NAME_LIMIT", "columns", "elide", "seconds", "text_width"]
 
 NAME_LIMIT = 24
 """How many columns of a name a node shows."""
@@ -23,6 +23,15 @@ def _visible(character: str) -> str:
 
 def _columns(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def columns(text: str) -> int:
+    """Give how wide a text is in signs of a terminal.
+
+    >>> columns("key"), columns("鍵")
+    (3, 2)
+    """
+    return sum(map(_columns, text))
 
 
 def _fit(text: str, limit: int) -> str:

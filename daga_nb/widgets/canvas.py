@@ -58,7 +58,7 @@ class GraphWidget(PicturedWidget):
         super().__init__(
             direction=direction,
             height=height,
-            _face=face(run.plan, run.flow.name),
+            _face=face(run.plan, run.flow.name, run.flow.lint()),
             _layouts={direction: layout(run.plan, direction).to_json()},
             _now=self._feed.snapshot(),
             **traits,

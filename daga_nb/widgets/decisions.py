@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from daga_nb.core.events import Event
 from daga_nb.core.moves import Undo
 from daga_nb.core.states import NodeState
 from daga_nb.debug.breakpoints import Condition, Phase
@@ -11,6 +12,7 @@ from daga_nb.engine.admission import OnFailure, check_on_failure
 from daga_nb.engine.faults import Fault, Where
 from daga_nb.engine.run import FlowRun
 from daga_nb.errors import StepError, describe
+from daga_nb.render.theme import FAULT_GLYPH
 from daga_nb.widgets.log import as_python
 from daga_nb.widgets.workbench import Workbench
 
@@ -67,11 +69,12 @@ class LabDecisions(Workbench):
 
     def plant(self, name: str, where: Where = "before", error: Exception | None = None) -> None:
         """Plant a failure at an action: ``"before"`` or ``"after"`` its effect, or in its ``"rollback"``."""
-        fault = Fault.raising(error or RuntimeError("planted"), at=name, where=where)
+        error = RuntimeError("planted") if error is None else error
+        fault = Fault.raising(error, at=name, where=where)
         self._run.clear_faults(at=name, where=where)
         self._run.inject(fault)
-        self._log.say(f"{{lab}}.run.inject({fault})")
-        self._log.add("note", f"⚡ failure planted at {name}", f"{fault.place}: {describe(fault.fire())}")
+        self._log.say(f"{{lab}}.run.inject({fault!r})")
+        self._log.add("note", f"⚡ failure planted at {name}", f"{fault.place}: {describe(error)}")
         self._feed.touch()
 
     def unplant(self, name: str, where: Where | None = None) -> None:
@@ -97,6 +100,12 @@ class LabDecisions(Workbench):
             "note", f"breakpoint removed at {name}", "" if phase == "forward" else "in the rollback"
         )
         self._feed.touch()
+
+    def _heard(self, event: Event) -> None:
+        super()._heard(event)
+        if event.node is None and self._run.state.ended:
+            for fault, why in self._run.why_unfired():
+                self._log.add("note", f"{FAULT_GLYPH} never struck: {fault}", why)
 
     # ---------------------------------------------------------------- predicting
 

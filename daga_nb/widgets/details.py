@@ -95,7 +95,8 @@ def details(run: FlowRun, node: int, sources: Sources, told: Told) -> dict[str, 
         "faults": [
             {
                 "where": place,
-                "kind": _kind(faults[place].error) if place in faults else "",
+                "kind": faults[place].kind if place in faults else "",
+                "text": elide(str(faults[place]), 200) if place in faults else "",
                 "possible": place != "rollback" or run.calls[node].rollback is not None,
             }
             for place in PLACES
@@ -149,7 +150,3 @@ class Watch:
 
     def _tell(self, run: FlowRun, node: int) -> None:
         self._send({"t": "look", **details(run, node, self._sources, self._told)})
-
-
-def _kind(error: Any) -> str:
-    return error.__name__ if isinstance(error, type) else type(error).__name__

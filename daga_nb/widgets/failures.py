@@ -87,8 +87,8 @@ def _failed(
         place = f"batch {run.plan.batch_of[run.plan.ids[name]] + 1}"
     planted = ""
     if run is not None and not own_frames(error.__traceback__):
-        faults = (one for one in run.faults if one.at == name and (one.where == "rollback") is rollback)
-        planted = next((one.place for one in faults), "")
+        faults = (one for one in run.fired if one.at == name and (one.where == "rollback") is rollback)
+        planted = next((one.place for one in faults if one.ends_calls), "")
     return Failed(error, name, place, rollback, planted)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,10 +12,12 @@ from daga_nb.debug.preview import whole
 from daga_nb.debug.scenario import Scenario, scenario_files
 from daga_nb.debug.stepper import BatchStep, OneAction
 from daga_nb.engine.admission import OnFailure
-from daga_nb.engine.faults import Fault
+from daga_nb.engine.fault_plan import Faults
+from daga_nb.engine.world import Observe
 from daga_nb.errors import FlowDefinitionError, StepError
 from daga_nb.flow import DagaFlow
 from daga_nb.page.bundle import module, style
+from daga_nb.page.effects import world_words
 from daga_nb.page.modules import GRAPH_MODULES, VIEWER_MODULES
 from daga_nb.widgets.commands import Command
 from daga_nb.widgets.decisions import LabDecisions, words_of_fork
@@ -58,14 +59,15 @@ class FlowLab(LabDecisions):
         flow: DagaFlow[Any, Any],
         input: Any = None,
         *,
-        faults: Iterable[Fault] = (),
+        faults: Faults = (),
         on_failure: OnFailure = "rollback",
+        observe: Observe | None = None,
         quiz: bool = False,
         speed: float = 0.5,
         direction: Literal["LR", "TB"] = "LR",
         height: int | None = None,
     ) -> None:
-        run = flow.start(input, faults=faults, on_failure=on_failure)
+        run = flow.start(input, faults=faults, on_failure=on_failure, observe=observe)
         super().__init__(run, quiz=quiz, speed=speed, direction=direction, height=height)
 
     # ------------------------------------------------------------ the buttons
@@ -224,6 +226,8 @@ class FlowLab(LabDecisions):
         if self._idle and run.undecided:
             facts["failed"] = [run.plan.ids[name] for name in run.undecided]
             facts["undoing"] = run.state is not RunState.RUNNING
+        if run.world is not None:
+            facts["world"] = world_words(run.world)
         if self._scenarios is not None:
             facts["scenarios"] = [whole(path.name) for path in self._scenarios[:MOST_SCENARIOS]]
         return facts
@@ -237,8 +241,9 @@ def lab(
     flow: DagaFlow[Any, Any],
     input: Any = None,
     *,
-    faults: Iterable[Fault] = (),
+    faults: Faults = (),
     on_failure: OnFailure = "rollback",
+    observe: Observe | None = None,
     quiz: bool = False,
     speed: float = 0.5,
     direction: Literal["LR", "TB"] = "LR",
@@ -256,6 +261,8 @@ def lab(
         Failures planned in advance; more can be planted by a click.
     on_failure
         ``"rollback"``, or ``"pause"``: a failure stops the run before anything is rolled back.
+    observe
+        Gives what the world is like; beside the ledger stands what a run has changed. See `DagaFlow.start`.
     quiz
         Before each rollback step the learner has to say what will be undone next.
     speed
@@ -282,6 +289,7 @@ def lab(
         input,
         faults=faults,
         on_failure=on_failure,
+        observe=observe,
         quiz=quiz,
         speed=speed,
         direction=direction,

@@ -20,7 +20,6 @@ from daga_nb.debug.stepper import Pacer
 from daga_nb.debug.story import Note
 from daga_nb.engine.run import FlowRun
 from daga_nb.errors import DagaError, RunBusy, describe
-from daga_nb.page.tape import Tape
 from daga_nb.page.words import LONGEST_PART
 from daga_nb.render.text import elide
 from daga_nb.widgets.canvas import GraphWidget
@@ -31,6 +30,7 @@ from daga_nb.widgets.pace import delay_at
 from daga_nb.widgets.postmortem import remember
 from daga_nb.widgets.redefined import Namesakes, Redefinition
 from daga_nb.widgets.shell import name_in_notebook, notebook_names
+from daga_nb.widgets.tapes import Tapes
 
 __all__ = ["UNDERWAY", "Workbench"]
 
@@ -66,8 +66,7 @@ class Workbench(GraphWidget):
     def _open_run(self, run: FlowRun) -> None:
         self._run = run
         self._history = run.take_notes()
-        self._tape = Tape(run.plan, run.events, self._history.notes)
-        self._fresh: list[list[Any]] = []
+        self._tapes = Tapes(run, self._history, lambda: self._home.call(self._feed.touch))
 
     def _new_pacer(self, delay: float) -> Pacer:
         return Pacer(delay) if self._quiz is None else ForwardPacer(delay)
@@ -145,7 +144,8 @@ class Workbench(GraphWidget):
         self._watch.changed(self._run, None)
 
     def _use_again(self, run: FlowRun) -> FlowRun:
-        """Have another run of the flow use what was taken into use."""
+        """Have another run of the flow use what was taken into use, and look at the same world."""
+        run.observe = self._run.observe
         for one in self._namesakes.taken:
             run.replace(one.name, one.function, rollback=one.rollback)
         return run
@@ -198,7 +198,7 @@ class Workbench(GraphWidget):
 
     def _heard(self, event: Event) -> None:
         note = self._history.notes[event.seq - 1]
-        self._fresh.append(self._tape.add(event, note))
+        self._tapes.add(event, note)
         if event.node is not None and event.state in _FAILING:
             self._has_failed = True
             if event.state is NodeState.FAILED:
@@ -209,11 +209,12 @@ class Workbench(GraphWidget):
     def _told(self, node: int) -> Iterator[tuple[Event, Note]]:
         """Give the events of an action with their notes."""
         events, notes = self._run.events, self._history.notes
-        return ((events[place], notes[place]) for place in self._tape.of(node))
+        return ((events[place], notes[place]) for place in self._tapes.events.of(node))
 
     def _keep(self, snapshot: dict[str, Any]) -> None:
-        rows = snapshot.get("events", ())
-        super()._keep(snapshot if len(rows) <= LONGEST_KEPT_STORY else {**snapshot, "events": []})
+        rows = ("events", "effects")
+        long: dict[str, Any] = {name: [] for name in rows if len(snapshot[name]) > LONGEST_KEPT_STORY}
+        super()._keep({**snapshot, **long})
 
     def _head(self, run: FlowRun) -> dict[str, Any]:
         head = super()._head(run)
@@ -279,10 +280,9 @@ class Workbench(GraphWidget):
     def _extras(self, changed: set[int] | None) -> dict[str, Any]:
         facts = self._facts()
         if changed is None:
-            rows = self._tape.rows
-            return {"lab": facts, "log": [*self._log.lines], "python": [*self._log.python], "events": [*rows]}
-        fresh, self._fresh = self._fresh, []
-        found = {"log": self._log.take(), "python": self._log.take_python(), "events": fresh}
+            lines = {"log": [*self._log.lines], "python": [*self._log.python]}
+            return {"lab": facts, **lines, **self._tapes.all()}
+        found = {"log": self._log.take(), "python": self._log.take_python(), **self._tapes.take()}
         if facts != self._shown:
             found["lab"] = self._shown = facts
         self._watch.changed(self._run, changed)

@@ -85,6 +85,48 @@ function stopBadge(phase, width, height) {
   );
 }
 
+/**
+ * What lint has found of an action, the worst first: glyph, kind, rule, why, what to do.
+ * @param {any} face
+ * @param {number | string} node
+ * @returns {string[][]}
+ */
+function doubtsOf(face, node) {
+  const { texts, at } = face.doubts;
+  return (at[node] ?? []).map((/** @type {number} */ number) => texts[number]);
+}
+
+/**
+ * That lint doubts an action: a small square, so that nobody takes it for a state. A note alone has none.
+ * @param {string[][]} doubts
+ * @param {number} height
+ */
+function doubtBadge(doubts, height) {
+  const [glyph, kind] = doubts[0];
+  return svg(
+    "g",
+    { class: "dnb-doubt", "data-kind": kind, transform: `translate(25 ${height - 1})` },
+    svg("title", { text: doubts.map((doubt) => `${doubt[1]}: ${doubt[3]}`).join("\n") }),
+    svg("g", { class: "dnb-pin" }, svg("rect", { x: -8.5, y: -8.5, width: 17, height: 17, rx: 4 }), svg("text", { "font-size": 12.5, text: glyph })),
+  );
+}
+
+/**
+ * What lint has found, in words.
+ * @param {string[][]} doubts
+ */
+function doubtRows(doubts) {
+  return doubts.map(([glyph, kind, rule, why, act]) =>
+    html(
+      "div",
+      { class: "dnb-doubt-row", "data-kind": kind },
+      html("div", { class: "dnb-label" }, html("span", { text: `${glyph} ${kind}: ${rule}` })),
+      html("p", { text: why }),
+      html("p", { class: "dnb-soft", text: act }),
+    ),
+  );
+}
+
 /** @param {number} height */
 function stopHandle(height) {
   return svg(

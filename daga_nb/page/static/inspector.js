@@ -15,6 +15,7 @@ class Inspector {
     this.title = html("h4");
     this.state = html("div", { class: "dnb-soft dnb-inspector-state" });
     this.rows = html("dl");
+    this.doubts = html("div", { class: "dnb-doubts" });
     this.errors = html("div");
     /** The moment that is shown; null for the present. @type {number | null} */
     this.moment = null;
@@ -47,6 +48,7 @@ class Inspector {
       ),
       this.errors,
       this.rows,
+      this.doubts,
       this.sources,
       this.events,
     );
@@ -61,6 +63,7 @@ class Inspector {
           ]
         : []),
       html("p", { text: "The slider below looks back, event by event or batch by batch." }),
+      ...doubtRows(face.doubts.flow.map((/** @type {number} */ number) => face.doubts.texts[number])),
     );
     this.scroll = html("div", { class: "dnb-inspector-scroll", tabindex: -1 }, this.hint, this.body);
     this.element = html("aside", { class: "dnb-inspector", "aria-label": "inspector" }, this.scroll);
@@ -102,6 +105,7 @@ class Inspector {
     this.body.hidden = false;
     this.title.textContent = this.face.names[node];
     for (const section of [this.rows, this.errors, this.sources, this.events]) section.replaceChildren();
+    this.doubts.replaceChildren(...doubtRows(doubtsOf(this.face, node)));
     for (const made of [...this.toggles, ...this.stops]) enable(made, false);
     this.scroll.scrollTop = 0;
   }
@@ -140,7 +144,7 @@ class Inspector {
       const made = this.toggles[index];
       enable(made, fault.possible);
       made.setAttribute("aria-pressed", String(Boolean(fault.kind)));
-      made.title = fault.possible ? `${fault.kind || "no failure"} ${this.face.place_words[index]}` : "it has no rollback";
+      made.title = fault.possible ? fault.text || `no failure ${this.face.place_words[index]}` : "it has no rollback";
     });
     this.face.phases.forEach((/** @type {string} */ phase, /** @type {number} */ index) => {
       enable(this.stops[index], index === 0 || told.faults[told.faults.length - 1].possible);

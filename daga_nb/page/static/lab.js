@@ -44,6 +44,7 @@ function renderLab({ model, el }) {
     if (message.lab) {
       head.lab(message.lab);
       viewer.log.lab(message.lab);
+      viewer.ledger.observed(message.lab.world);
       bar.lab(message.lab);
       decide.lab(message.lab);
       quiz.show(message.lab.quiz);

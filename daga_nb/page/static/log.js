@@ -85,7 +85,7 @@ class Lines {
 class Log {
   /**
    * @param {any} face
-   * @param {[string, { element: any, down(): void }][]} more other tabs
+   * @param {[string, { element: any, badge?: any, down(): void }][]} more other tabs
    * @param {boolean} python whether lines of Python are told
    */
   constructor(face, more, python) {
@@ -95,8 +95,9 @@ class Log {
     /** @type {[string, any][]} */
     this.pages = [["Log", this.story], ...(python ? [/** @type {[string, any]} */ (["Python", this.python])] : []), ...more];
     this.tabs = this.pages.map(([name], index) =>
-      html("button", { type: "button", role: "tab", class: "dnb-tab", text: name, onclick: () => this.show(index) }),
+      html("button", { type: "button", role: "tab", class: "dnb-tab", onclick: () => this.show(index) }, name),
     );
+    this.pages.forEach(([, page], index) => page.badge && this.tabs[index].append(" ", page.badge));
     this.latest = html("code", { class: "dnb-latest", title: "What the last click would be in Python" });
     this.seen = html("span", { class: "dnb-soft dnb-seen" });
     this.element = html(

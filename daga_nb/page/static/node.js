@@ -83,6 +83,10 @@ class NodeCard {
       this.farFault,
       this.word,
     );
+    /** What lint has found of it, but for notes. @type {string[][]} */
+    this.doubts = doubtsOf(face, number).filter(([, kind]) => kind !== "note");
+    this.doubt = this.doubts.length ? doubtBadge(this.doubts, height) : null;
+    if (this.doubt) this.element.append(this.doubt);
   }
 
   /** Whether it stands outside of the picture: then it is not painted. */
@@ -105,6 +109,8 @@ class NodeCard {
       if (one === distance) this.body.after(...elements);
       else elements.forEach((element) => element.remove());
     }
+    if (distance === "far") this.doubt?.remove();
+    else if (this.doubt) this.element.append(this.doubt);
     this.failed?.remove();
     this.failed = null;
     if (this.mark[3]) this.showFailed(true);
@@ -218,6 +224,7 @@ class NodeCard {
     });
     if (breaks & 1) parts.push(breaks & 4 ? "the run stands before it" : "breakpoint before it");
     if (breaks & 2) parts.push(breaks & 8 ? "the run stands before its rollback" : "breakpoint before its rollback");
+    for (const [, kind, rule] of this.doubts) parts.push(`${kind}: ${rule}`);
     return parts.join(", ");
   }
 

@@ -23,6 +23,7 @@ class Viewer {
       select: (number) => {
         this.inspector.select(number);
         this.inspector.mark(this.stage.graph.cards[number].mark);
+        this.ledger.own(number);
         asked.select(number);
       },
       turn: asked.turn,
@@ -43,7 +44,8 @@ class Viewer {
       batch: () => this.batch,
     });
     this.timeline = new Timeline(this.face, this.story, (position) => this.history.go(position));
-    this.log = new Log(this.face, [["Timeline", this.timeline]], Boolean(send));
+    this.ledger = new Ledger(this.face, (number) => this.stage.select(number));
+    this.log = new Log(this.face, [["Timeline", this.timeline], ["Ledger", this.ledger]], Boolean(send));
     this.main = html("div", { class: "dnb-main" }, this.stage.element, this.inspector.element);
     this.past = false;
     /** @type {any[][]} */
@@ -75,6 +77,7 @@ class Viewer {
     this.now = now.head;
     this.story.reset(now.events ?? []);
     this.log.snapshot(now);
+    this.ledger.set(now.effects ?? []);
     if (this.past && same) this.seek(position);
     else this.live();
   }
@@ -85,6 +88,7 @@ class Viewer {
     if (delta.head) this.now = delta.head;
     if (delta.events) this.story.add(delta.events);
     this.log.change(delta);
+    if (delta.effects) this.ledger.add(delta.effects);
     if (this.past) {
       const nodes = (delta.nodes ?? []).map((/** @type {any[]} */ [node]) => node);
       this.stage.change({ nodes: this.asThen(nodes) });
@@ -135,6 +139,7 @@ class Viewer {
     if (head) this.head.show(head, this.past);
     this.history.show(this.past);
     this.log.at(position);
+    this.ledger.at(position);
     this.timeline.at();
     this.inspector.at(position);
     this.inspector.mark(this.stage.graph.cards[this.stage.graph.selected]?.mark);

@@ -1,0 +1,134 @@
+"""The ledger as a table: as text, as HTML, and for pandas. A verdict has its glyph and its word."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from daga_nb.core.states import NodeState
+from daga_nb.core.tally import Row, Verdict
+from daga_nb.errors import DagaError
+from daga_nb.render.text import columns, elide
+from daga_nb.render.theme import LOOKS, Look
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["VERDICT_LOOKS", "LedgerTable", "VerdictLook"]
+
+MOST_ROWS = 200
+"""Rows of the longest table that is written out."""
+
+_HEADS = ("effect", "key", "in the world", "done", "undone", "by", "verdict")
+_NUMBERS = range(2, 5)
+_LONGEST = 40
+
+
+class VerdictLook(NamedTuple):
+    """How a verdict looks: a glyph, a word, and the state whose colours it has."""
+
+    glyph: str
+    word: str
+    colours: Look
+
+
+def _look(glyph: str, verdict: Verdict, state: NodeState) -> VerdictLook:
+    return VerdictLook(glyph, verdict.value, LOOKS[state])
+
+
+VERDICT_LOOKS: Mapping[Verdict, VerdictLook] = {
+    Verdict.LEFT: _look("⚑", Verdict.LEFT, NodeState.KEPT),
+    Verdict.UNDONE_TWICE: _look("⇇", Verdict.UNDONE_TWICE, NodeState.ROLLBACK_FAILED),
+    Verdict.NEVER_DONE: _look("∅", Verdict.NEVER_DONE, NodeState.ROLLBACK_FAILED),
+    Verdict.DONE_TWICE: _look("⇉", Verdict.DONE_TWICE, NodeState.FAILED),
+    Verdict.TOO_EARLY: _look("⇅", Verdict.TOO_EARLY, NodeState.ROLLBACK_FAILED),
+    Verdict.IN_WORLD: _look("●", Verdict.IN_WORLD, NodeState.SUCCEEDED),
+    Verdict.UNDONE: _look("↩", Verdict.UNDONE, NodeState.ROLLED_BACK),
+    Verdict.NOTHING: _look("–", Verdict.NOTHING, NodeState.ABANDONED),
+}
+"""How each verdict looks, the worst first."""
+
+
+class LedgerTable:
+    """A table of effects.
+
+    Examples
+    --------
+    >>> print(LedgerTable([Row("charge", "17", 1, 1, by=("pay",))]))
+    effect  key  in the world  done  undone  by   verdict
+    charge  17              1     1       0  pay  ● in the world
+    """
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self._rows = rows
+
+    def _cells(self) -> list[tuple[str, ...]]:
+        return [
+            (
+                elide(row.name, _LONGEST),
+                elide(row.key, _LONGEST),
+                str(row.in_world),
+                str(row.done),
+                str(row.undone),
+                elide(", ".join(row.by), _LONGEST),
+                ", ".join(f"{VERDICT_LOOKS[one].glyph} {one}" for one in row.flaws or (row.verdict,)),
+            )
+            for row in self._rows[:MOST_ROWS]
+        ]
+
+    @property
+    def _more(self) -> str:
+        return f"and {len(self._rows) - MOST_ROWS} more effects" if len(self._rows) > MOST_ROWS else ""
+
+    def __str__(self) -> str:
+        if not self._rows:
+            return "no effects recorded"
+        table = [_HEADS, *self._cells()]
+        widths = [max(map(columns, column)) for column in zip(*table, strict=True)]
+        lines = []
+        for cells in table:
+            padded = []
+            for number, (cell, width) in enumerate(zip(cells, widths, strict=True)):
+                space = " " * (width - columns(cell))
+                padded.append(space + cell if number in _NUMBERS else cell + space)
+            lines.append("  ".join(padded).rstrip())
+        return "\n".join([*lines, self._more]).rstrip()
+
+    @property
+    def html(self) -> str:
+        """The table as HTML, with every text escaped."""
+        if not self._rows:
+            return "<p>no effects recorded</p>"
+        head = "".join(f"<th>{head}</th>" for head in _HEADS)
+        body = "".join(
+            f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>" for cells in self._cells()
+        )
+        more = f"<p>{self._more}</p>" if self._more else ""
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
+
+    def to_frame(self) -> Any:
+        """Give the whole table as a `pandas.DataFrame`.
+
+        Raises
+        ------
+        DagaError
+            If pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError as error:
+            raise DagaError("to_frame gives a pandas.DataFrame: install it, pip install pandas") from error
+        fields = ("name", "key", "in_world", "done", "undone", "repeats")
+        return pandas.DataFrame(
+            [
+                {
+                    **{field: getattr(row, field) for field in fields},
+                    "by": ", ".join(row.by),
+                    "verdict": str(row.verdict),
+                    "flaws": ", ".join(row.flaws),
+                }
+                for row in self._rows
+            ],
+            columns=[*fields, "by", "verdict", "flaws"],
+        )
