@@ -114,7 +114,8 @@ def test_stepping_batch_by_batch_tells_the_same_story():
         free, stepped, events = on_a_loop(both(plot))
         assert timeless(events) == timeless(stepped.events)
         # Elsewhere it is a matter of single turns of the loop who ends first and whom that lets start.
-        if not plot.saga.eager and plot.max_parallel != 2:
+        in_batches = not plot.saga.eager and plot.policies.order != "graph"
+        if in_batches and plot.max_parallel != 2:
             seen["the same"] += 1
             assert timeless(stepped.events) == timeless(free.events)
         seen["plots"] += 1
