@@ -4,8 +4,10 @@ A plot is a value whose repr can be pasted: `asyncio.run(tell(Plot(...)))` plays
 """
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -13,6 +15,7 @@ import networkx as nx
 import pytest
 from hypothesis import strategies as st
 from model import Saga, outcome
+from rounds import EVER, Policies, Round, Rounds
 
 from daga_nb import DagaAction, DagaFlow, DagaFlowError, Fault, FlowRun
 from daga_nb.core.machine import Machine
@@ -51,11 +54,12 @@ class Plot:
     plain: frozenset[str] = frozenset()  # plain functions, called on the loop
     threaded: frozenset[str] = frozenset()  # plain functions, called in a thread
     max_parallel: int | None = None
+    policies: Policies = field(default_factory=Policies)
     seed: int = 0  # of how long each call takes, and of the order of the graph; 0: as written
 
 
-def random_plot(rng: Random, *, faults: float = 0.6, threads: bool = True) -> Plot:
-    """Make up a plot of 1 to 12 nodes with at most 3 parents each."""
+def random_plot(rng: Random, *, faults: float = 0.6, threads: bool = True, policies: float = 0.0) -> Plot:
+    """Make up a plot of 1 to 12 nodes with at most 3 parents each; `policies`: how often it has some."""
     names = [f"n{number}" for number in range(rng.randint(1, 12))]
     parents: dict[str, tuple[str, ...]] = {}
     for name in names:
@@ -85,14 +89,44 @@ def random_plot(rng: Random, *, faults: float = 0.6, threads: bool = True) -> Pl
         eager=rng.random() < 0.4,
         abort_before=rng.randint(0, 4) if not wrong and rng.random() < 0.6 else None,
     )
-    return Plot(
-        saga,
-        places,
-        some(sorted(undo_fails), 0.5),
-        plain,
-        threaded - plain,
-        rng.choice([None, None, None, 1, 2]),
-        rng.randint(0, 999),
+    planted = some(sorted(undo_fails), 0.5)
+    max_parallel = rng.choice([None, None, None, 1, 2])
+    seed = rng.randint(0, 999)
+    chosen = Policies()
+    if policies and rng.random() < policies:
+        saga = replace(saga, abort_before=None)
+        chosen = random_policies(rng, names, no_undo)
+        if rng.random() < 0.5:  # else hardly a run gets through to a save point, and back to it
+            saga = replace(saga, fails=frozenset(), never_called=frozenset())
+            saga = saga if rng.random() < 0.3 else replace(saga, no_undo=saga.no_effect)
+            saga = replace(saga, undo_fails=some(sorted(undo_fails), 0.3))
+            places, planted = {}, planted & saga.undo_fails
+            points = {name: rng.randint(1, 2) for name in names[: len(names) // 2 + 1] if rng.random() < 0.7}
+            late = {name: rng.randint(1, 3) for name in names[len(names) // 2 :] if rng.random() < 0.5}
+            if rng.random() < 0.2:  # several that fail past the pivot
+                chosen = replace(chosen, pivots=frozenset(names[:1]))
+                points = {}
+            chosen = replace(chosen, save_points=points, flaky=late)
+    return Plot(saga, places, planted, plain, threaded - plain, max_parallel, chosen, seed)
+
+
+def random_policies(rng: Random, names: list[str], no_undo: frozenset[str]) -> Policies:
+    """Make up who is tried again, where the run goes back to, and from where on it goes only forward."""
+
+    def some(share: float, most: int, often: float = 1.0) -> dict[str, int]:
+        there = rng.random() < often
+        return {name: rng.randint(1, most) for name in names if there and rng.random() < share}
+
+    undo_flaky = some(0.4, 2, often=0.5)
+    return Policies(
+        retries=some(0.6, 3, often=0.8),
+        undo_retries=some(0.6, 3, often=0.6),
+        flaky=some(rng.choice([0.2, 0.5]), 4),
+        undo_flaky={name: count for name, count in undo_flaky.items() if name not in no_undo},
+        pivots=frozenset(some(0.2, 1, often=0.5)),
+        save_points=some(0.3, 2, often=0.6),
+        otherwise=frozenset(some(0.3, 1, often=0.3)),
+        order=rng.choice([None, None, "batches", "graph", "completion"]),
     )
 
 
@@ -106,9 +140,12 @@ class Told:
     def __init__(self, plot: Plot, pause: Callable[[Mark], Any] | None = None) -> None:
         self.plot, self.saga = plot, plot.saga
         self.marks: list[Mark] = []
-        self.handed: dict[Mark, Any] = {}
-        self.errors = {name: Failure(f"do {name}") for name in self.saga.fails}
-        self.undo_errors = {name: Failure(f"undo {name}") for name in self.saga.undo_fails}
+        self.handed: dict[Mark, list[Any]] = {}
+        policies = plot.policies
+        self.errors = {name: Failure(f"do {name}") for name in self.saga.fails | policies.flaky.keys()}
+        self.undo_errors = {
+            name: Failure(f"undo {name}") for name in self.saga.undo_fails | policies.undo_flaky.keys()
+        }
         self.faults = [
             Fault.raising(self.errors[name], at=name, where=where)  # type: ignore[arg-type]
             for name, where in plot.places.items()
@@ -139,11 +176,14 @@ class Told:
             schedule="eager" if self.saga.eager else "batch",
             rollback_failed=self.saga.rollback_failed,
             on_rollback_error="stop" if self.saga.stop else "continue",
+            rollback_order=self.plot.policies.order,
         )
 
     def _action(self, name: str) -> DagaAction[Any, Any]:
+        policies = self.plot.policies
         own = name in self.saga.fails and self.plot.places.get(name, "own") == "own"
-        failing = self.errors[name] if own else None
+        failing = EVER if own else policies.flaky.get(name, 0)
+        undo_failing = EVER if name in self.saga.undo_fails else policies.undo_flaky.get(name, 0)
         plain = name in self.plot.plain | self.plot.threaded
         do, undo = ("do", name), ("undo", name)
         if plain:
@@ -152,17 +192,25 @@ class Told:
                 return self._call(do, results, failing)
 
             def take_back(results: Any, result: Any, error: Any, context: Any) -> str:
-                return self._call(undo, (results, result, error, context), self.undo_errors.get(name))
+                return self._call(undo, (results, result, error, context), undo_failing)
         else:
 
             async def act(results: Any) -> str:
                 return await self._acall(do, results, failing)
 
             async def take_back(results: Any, result: Any, error: Any, context: Any) -> str:
-                return await self._acall(undo, (results, result, error, context), self.undo_errors.get(name))
+                return await self._acall(undo, (results, result, error, context), undo_failing)
 
         action: DagaAction[Any, Any] = DagaAction(
-            act, name=name, no_effect=name in self.saga.no_effect, in_thread=name in self.plot.threaded
+            act,
+            name=name,
+            no_effect=name in self.saga.no_effect,
+            in_thread=name in self.plot.threaded,
+            retries=policies.retries.get(name),
+            rollback_retries=policies.undo_retries.get(name),
+            rollback_failed=not self.saga.rollback_failed if name in policies.otherwise else None,
+            pivot=name in policies.pivots,
+            save_point=policies.save_points.get(name),
         )
         if name not in self.saga.no_undo:
             action.on_rollback(take_back)
@@ -170,20 +218,19 @@ class Told:
 
     def _begin(self, call: Mark, handed: Any) -> None:
         self.marks.append((f"{call[0]}+", call[1]))
-        assert call not in self.handed, f"{call} is called twice"
-        self.handed[call] = handed
+        self.handed.setdefault(call, []).append(handed)
 
-    def _end(self, call: Mark, failing: Exception | None) -> str:
+    def _end(self, call: Mark, failing: int) -> str:
         self.marks.append((f"{call[0]}-", call[1]))
-        if failing is not None:
-            raise failing
+        if len(self.handed[call]) <= failing:
+            raise (self.errors if call[0] == "do" else self.undo_errors)[call[1]]
         return f"{call[0]} {call[1]}"
 
-    def _call(self, call: Mark, handed: Any, failing: Exception | None) -> str:
+    def _call(self, call: Mark, handed: Any, failing: int) -> str:
         self._begin(call, handed)
         return self._end(call, failing)
 
-    async def _acall(self, call: Mark, handed: Any, failing: Exception | None) -> str:
+    async def _acall(self, call: Mark, handed: Any, failing: int) -> str:
         self._begin(call, handed)
         await self._pause(call)
         return self._end(call, failing)
@@ -198,6 +245,16 @@ class Told:
         `witness`: which actions had started when the first one failed was up to who drove the run.
         """
         saga = saga or self.saga
+        failed = [name for name in run.plan.names if name in run.errors]
+        if saga.abort_before is None and saga.cancel_in is None:
+            failed = self._judge_rounds(run, saga, witness)
+        if self.plot.policies == Policies():
+            self._judge_one_round(run, saga, witness)
+        self._judge_story(run)
+        self._judge_handed(run)
+        self._judge_errors(run, saga, failed, ended)
+
+    def _judge_one_round(self, run: FlowRun, saga: Saga, witness: bool) -> None:
         states = {name: str(state) for name, state in run.states.items()}
         stories = {name: [str(e.state) for e in run.events if e.node == name] for name in run.plan.names}
         started = reached = None
@@ -213,6 +270,7 @@ class Told:
         want, ending, did, undone, order = outcome(saga, started, reached)
         done = {name for kind, name in self.handed if kind == "do"}
         taken_back = {name for kind, name in self.handed if kind == "undo"}
+        assert all(len(calls) == 1 for calls in self.handed.values()), "something is called twice"
         assert states == want, f"states: {states}, and the model says {want}"
         assert str(run.state) == ending, f"the run: {run.state}, and the model says {ending}"
         assert done == did, f"called: {sorted(done)}, and the model says {sorted(did)}"
@@ -220,27 +278,47 @@ class Told:
         assert unfired == {n for n in self.plot.planted if "ROLLING_BACK" not in stories[n]}, "unfired"
         undone -= self.plot.planted
         assert taken_back == undone, f"undone: {sorted(taken_back)}, and the model says {sorted(undone)}"
-        self._judge_order(run, order)
-        self._judge_story(run, stories)
-        self._judge_handed(run)
-        self._judge_errors(run, saga, ended)
+        self._judge_order(run, {((*one, 1), (*other, 1)) for one, other in order})
 
-    def _judge_order(self, run: FlowRun, order: set[tuple[Mark, Mark]]) -> None:
-        story = [(kind, e.node) for e in run.events if e.node and (kind := _kind(run, e))]
+    def _judge_rounds(self, run: FlowRun, saga: Saga, witness: bool) -> list[str]:
+        free = witness or self.plot.max_parallel is not None
+        model = Rounds(saga, self.plot.policies, rounds_of(run), free=free)
+        states = {name: str(state) for name, state in run.states.items()}
+        assert states == model.states, f"states: {states}, and the model says {model.states}"
+        assert str(run.state) == model.state, f"the run: {run.state}, and the model says {model.state}"
+        dos = {name: count for name, count in model.did.items() if name not in saga.never_called}
+        undos = {name: count for name, count in model.undid.items() if name not in self.plot.planted}
+        for kind, counts in (("do", dos), ("undo", undos)):
+            called = {name: len(calls) for (one, name), calls in self.handed.items() if one == kind}
+            assert called == counts, f"{kind}: {called}, and the model says {counts}"
+        self._judge_order(run, model.order)
+        self._judge_retries(run)
+        failed = [n for n in run.plan.names if n in model.failed and str(run.state) != "SUCCEEDED"]
+        assert list(run.errors) == failed
+        return failed
+
+    def _judge_retries(self, run: FlowRun) -> None:
+        """A retry is written down at once: nothing else begins before it."""
+        for one, other in pairwise(run.events):
+            words = other.reason.partition(" of ")[0]
+            if words.startswith("retry"):
+                assert (one.node, one.state) == (other.node, _FAILED_BEFORE[str(other.state)])
+                assert other.attempt == one.attempt + 1
+
+    def _judge_order(self, run: FlowRun, order: set[tuple[Any, Any]]) -> None:
+        story = numbered((kind, e.node) for e in run.events if e.node and (kind := _kind(run, e)))
         place = {mark: number for number, mark in enumerate(story)}
-        assert len(place) == len(story), "something happened twice"
         for one, other in order:
             assert {one, other} <= place.keys(), f"{one} or {other} is missing in the story"
             assert place[one] < place[other], f"{one} after {other} in the story"
-        called = {mark: number for number, mark in enumerate(self.marks)}
-        assert len(called) == len(self.marks), "something was called twice"
+        called = {mark: number for number, mark in enumerate(numbered(self.marks))}
         for one, other in order:
             # A call begins a moment after its start is written down: who is first there is no rule.
             loose = one[0].endswith("+") and other[0].endswith("-")
             if not loose and one in called and other in called:
                 assert called[one] < called[other], f"{one} after {other} in the calls"
 
-    def _judge_story(self, run: FlowRun, stories: dict[str, list[str]]) -> None:
+    def _judge_story(self, run: FlowRun) -> None:
         assert [event.seq for event in run.events] == list(range(1, len(run.events) + 1))
         times = [event.at for event in run.events]
         assert times == sorted(times)
@@ -263,22 +341,23 @@ class Told:
         assert run.next.direction is None
 
     def _judge_handed(self, run: FlowRun) -> None:
-        turned_by = run.errors.get(next((str(e.node) for e in run.events if e.state is NodeState.FAILED), ""))
-        for (kind, name), handed in self.handed.items():
+        told = undone_in(run)
+        for (kind, name), calls in self.handed.items():
             before = [f"do {one}" for one in self.saga.parents[name]] or [7]
             if kind == "do":
-                assert handed == before
+                assert calls == [before] * len(calls)
                 continue
-            results, result, error, context = handed
-            assert results == before
-            ended = "FAILED" if name in run.errors else "SUCCEEDED"
-            assert result == (None if name in run.errors else f"do {name}")
-            assert error is run.errors.get(name, turned_by)
-            assert (context.run_id, context.node, context.attempt) == (run.id, name, 1)
-            assert (context.key, context.outcome) == (f"{run.id}/{name}/undo", ended)
+            for (results, result, error, context), (attempt, suffix, ended, turned_by) in zip(
+                calls, told[name], strict=True
+            ):
+                assert results == before
+                assert result == (None if ended == "FAILED" else f"do {name}")
+                cause = name if ended == "FAILED" else turned_by
+                assert error == self.errors.get(cause, run.errors.get(cause))
+                assert (context.run_id, context.node, context.attempt) == (run.id, name, attempt)
+                assert (context.key, context.outcome) == (f"{run.id}/{name}/undo{suffix}", ended)
 
-    def _judge_errors(self, run: FlowRun, saga: Saga, ended: Any) -> None:
-        failed = [name for name in run.plan.names if name in run.errors]
+    def _judge_errors(self, run: FlowRun, saga: Saga, failed: list[str], ended: Any) -> None:
         assert {n: run.errors[n] for n in failed if n in self.errors} == {
             n: self.errors[n] for n in failed if n in self.errors
         }
@@ -303,7 +382,8 @@ class Told:
             assert list(own) == [self.errors[name] for name in failed]
             for name, error in zip(failed, own, strict=True):
                 batch = run.plan.batch_of[run.plan.ids[name]] + 1
-                assert error.__notes__ == [f"in action {name!r}, batch {batch}, attempt 1"]
+                attempt = next(e.attempt for e in reversed(run.events) if str(e) == f"{name} FAILED")
+                assert error.__notes__[-1] == f"in action {name!r}, batch {batch}, attempt {attempt}"
         else:
             assert [type(error) for error in own] == [RunAborted]
         assert [(type(one), one.node, one.error) for one in rollbacks] == [  # type: ignore[attr-defined]
@@ -316,6 +396,63 @@ def _kind(run: FlowRun, event: Any) -> str:
     if state == "ROLLED_BACK" and event.reason == "no effect":
         return ""
     return START.get(state) or END.get(state, "")
+
+
+_FAILED_BEFORE = {"RUNNING": "FAILED", "ROLLING_BACK": "ROLLBACK_FAILED"}
+
+
+def numbered(marks: Iterable[tuple[str, Any]]) -> list[tuple[str, Any, int]]:
+    """Give each mark with how often it has been there, from 1."""
+    seen: Counter[Any] = Counter()
+    found = []
+    for mark in marks:
+        seen[mark] += 1
+        found.append((*mark, seen[mark]))
+    return found
+
+
+def rounds_of(run: FlowRun) -> list[Round]:
+    """Give what the run has chosen, in each round."""
+    rounds: list[Round] = []
+    ended: dict[Any, None] = {}
+    for event in run.events:
+        state, node = str(event.state), event.node
+        if node is None:
+            if state == "RUNNING":
+                rounds.append(Round(Counter(), set(), []))
+            elif state in ("RECOVERING", "ROLLING_BACK"):
+                rounds[-1].ended = list(ended)
+        elif state == "RUNNING":
+            rounds[-1].calls[node] += 1
+        elif state in ("SUCCEEDED", "FAILED"):
+            ended.pop(node, None)
+            ended[node] = None
+        elif state != "ABANDONED":
+            rounds[-1].settled.add(node)
+        elif rounds:
+            rounds[-1].calls[node] = 0  # at most shown, and taken back
+    return rounds
+
+
+def undone_in(run: FlowRun) -> dict[str, list[tuple[int, str, str, str]]]:
+    """Give of each call of a rollback its attempt, the end of its key, how its action ended, the cause."""
+    told: dict[str, list[tuple[int, str, str, str]]] = {}
+    ends: dict[str, str] = {}
+    turn, failing = 0, ""
+    for number, event in enumerate(run.events):
+        state, node = str(event.state), event.node
+        if node is None:
+            turn, failing = (turn + 1, "") if state == "RUNNING" else (turn, failing)
+        elif state in ("SUCCEEDED", "FAILED"):
+            ends[node] = state
+            again = run.events[number + 1 : number + 2]
+            retried = bool(again) and again[0].node == node and str(again[0].state) == "RUNNING"
+            if state == "FAILED" and not retried:
+                failing = failing or node
+        elif state == "ROLLING_BACK":
+            suffix = f"/{turn}" if turn > 1 else ""
+            told.setdefault(node, []).append((event.attempt, suffix, ends[node], failing))
+    return told
 
 
 def _sinks(saga: Saga) -> set[str]:

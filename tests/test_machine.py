@@ -55,7 +55,7 @@ def refuses(machine, line, error=IllegalTransition, match=None):
 def test_nothing_has_happened_at_first(schedule):
     machine = machine_of(schedule=schedule)
     assert ready(machine) == ["a"]
-    assert machine.ready() == ("forward", 0, (0,), 0)
+    assert machine.ready()[:4] == ("forward", 0, (0,), 0)
     assert due(machine) == []
     assert machine.run_state is RunState.READY
     assert machine.states == [NodeState.PENDING] * 4
@@ -95,7 +95,7 @@ def test_in_batches_one_starts_when_the_one_before_it_is_through():
 def test_eagerly_an_action_starts_as_soon_as_its_own_predecessors_are_through():
     machine = tell(machine_of(STRAGGLER, schedule="eager"), "run RUNNING", "s RUNNING")
     through(machine, "a")
-    assert machine.ready() == ("forward", 1, (machine.plan.ids["b"],), 1)
+    assert machine.ready()[:4] == ("forward", 1, (machine.plan.ids["b"],), 1)
     through(machine, "b")
     assert ready(machine) == []
     refuses(machine, "z RUNNING", match="not its turn")
@@ -140,7 +140,7 @@ def test_the_diamond_goes_back_the_failed_one_too(schedule):
     machine = tell(machine_of(schedule=schedule), "run RUNNING")
     tell(through(machine, "a"), "b RUNNING", "c RUNNING", "b FAILED", "c SUCCEEDED")
     assert settle(machine) == ["run ROLLING_BACK", "d ABANDONED"]
-    assert machine.ready() == ("back", 1, (1, 2), 0)
+    assert machine.ready()[:4] == ("back", 1, (1, 2), 0)
     undone(machine, "c")
     assert ready(machine) == ["b"], "a waits for b"
     refuses(machine, "a ROLLING_BACK", match="not its turn")
@@ -619,3 +619,97 @@ def test_what_can_be_tried_again():
     undone(machine, "a")
     tell(machine, "run ROLLBACK_INCOMPLETE")
     assert machine.undecided() == [1]
+
+
+# ------------------------------------------------------------------- pivots and save points
+
+
+LINE = [("a", "b"), ("b", "c")]
+THROUGH_B = ["run RUNNING", "a RUNNING", "a SUCCEEDED", "b RUNNING", "b SUCCEEDED"]
+C_FAILED = [*THROUGH_B, "c RUNNING", "c FAILED"]
+
+
+def test_past_a_pivot_nothing_is_due_and_turning_back_is_refused():
+    machine = tell(machine_of(LINE, pivots=frozenset({1})), *C_FAILED)
+    assert (machine.pivot, machine.may_go_back()) == (1, False)
+    assert due(machine) == due(machine, "asked for") == []
+    refuses(machine, "run ROLLING_BACK", match="past the pivot 'b'")
+    refuses(machine, "run RECOVERING", match="not its turn")
+    assert machine.undecided() == [2]
+
+
+def test_past_a_pivot_not_even_a_run_that_succeeded_turns_back():
+    machine = tell(machine_of(LINE, pivots=frozenset({1})), *C_FAILED[:-1], "c SUCCEEDED", "run SUCCEEDED")
+    assert due(machine, "asked for") == []
+    refuses(machine, "run ROLLING_BACK", match="past the pivot 'b'")
+
+
+def test_a_run_recovers_only_from_a_failure_and_only_while_there_are_tries():
+    machine = tell(machine_of(LINE, save_points=((0, 1),)), *THROUGH_B)
+    refuses(machine, "run RECOVERING", match="not its turn")
+    tell(machine, "c RUNNING")
+    refuses(machine, "run RECOVERING", match="still running")
+    tell(machine, "c FAILED", "run RECOVERING", "c ROLLING_BACK", "c ROLLED_BACK")
+    tell(machine, "b ROLLING_BACK", "b ROLLED_BACK", "run RUNNING", "b RUNNING", "b FAILED")
+    refuses(machine, "run RECOVERING", match="not its turn")
+    assert due(machine) == ["run ROLLING_BACK"]
+
+
+def test_while_it_recovers_a_run_undoes_only_what_came_later_and_starts_nothing():
+    machine = tell(machine_of([*LINE, ("c", "d")], save_points=((0, 1),)), *C_FAILED, "run RECOVERING")
+    assert machine.saved == 0
+    assert ready(machine) == ["c"]
+    refuses(machine, "d RUNNING", match="not its turn")
+    refuses(machine, "d ABANDONED", match="not rolling back")
+    refuses(machine, "c RUNNING", match="not to be decided")
+    refuses(machine, "c SUCCEEDED", match="not to be decided")
+    refuses(machine, "a ROLLING_BACK", match="not its turn")
+    refuses(machine, "b ROLLING_BACK", match="not its turn")
+    refuses(machine, "run RUNNING", match="not its turn")
+    tell(machine, "c ROLLING_BACK")
+    refuses(machine, "run RUNNING", match="still running")
+    tell(machine, "c ROLLED_BACK", "b ROLLING_BACK", "b ROLLED_BACK")
+    refuses(machine, "a ROLLING_BACK", match="not its turn")
+    refuses(machine, "c RUNNING")
+    assert settle(machine) == ["run RUNNING"]
+    assert (machine.saved, machine.recoveries, ready(machine)) == (None, 1, ["b"])
+    refuses(machine, "c RUNNING")
+
+
+def test_a_run_does_not_go_forward_again_over_what_could_not_be_undone():
+    machine = tell(machine_of(LINE, save_points=((0, 1),)), *C_FAILED, "run RECOVERING")
+    tell(machine, "c ROLLING_BACK", "c ROLLBACK_FAILED", "b ROLLING_BACK", "b ROLLED_BACK")
+    refuses(machine, "run RUNNING", match="not its turn")
+    assert settle(machine) == ["run ROLLING_BACK"]
+    tell(machine, "a ROLLING_BACK", "a ROLLED_BACK")
+    assert settle(machine) == ["run ROLLBACK_INCOMPLETE"]
+
+
+def test_a_run_in_the_middle_of_a_recovery_is_rolled_back_whole_on_request():
+    machine = tell(machine_of(LINE, save_points=((0, 1),)), *C_FAILED, "run RECOVERING")
+    assert settle(machine, "asked for") == ["run ROLLING_BACK"]
+    tell(machine, "c ROLLING_BACK", "c ROLLED_BACK", "b ROLLING_BACK", "b ROLLED_BACK")
+    assert ready(machine) == ["a"]
+
+
+def test_a_whole_rollback_passes_the_save_points():
+    machine = tell(machine_of(LINE, save_points=((0, 1),)), *C_FAILED)
+    assert [str(change.state) for change in machine.due()] == ["RECOVERING"]
+    assert [str(change.state) for change in machine.due(whole=True)] == ["ROLLING_BACK"]
+
+
+def test_what_was_taken_back_before_its_call_may_start_again_as_the_same_attempt():
+    machine = tell(machine_of(nodes="ab"), "run RUNNING", "a RUNNING", "b RUNNING", "b ABANDONED")
+    assert ready(machine) == ["b"]
+    tell(machine, "b RUNNING")
+    assert machine.attempts(1, "forward") == 1
+    tell(machine, "a SUCCEEDED", "b SUCCEEDED")
+    assert settle(machine) == ["run SUCCEEDED"]
+
+
+def test_what_was_called_in_an_earlier_round_only_can_be_taken_back():
+    machine = tell(machine_of(LINE, save_points=((0, 1),)), *THROUGH_B, "c RUNNING", "c FAILED")
+    tell(machine, "run RECOVERING", "c ROLLING_BACK", "c ROLLED_BACK", "b ROLLING_BACK", "b ROLLED_BACK")
+    tell(machine, "run RUNNING", "b RUNNING", "b ABANDONED", "b RUNNING", "b FAILED", "b RUNNING")
+    assert (machine.attempts(1, "forward"), machine.calls(1, "forward")) == (3, 2)
+    refuses(machine, "b ABANDONED", match="called before")

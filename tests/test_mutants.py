@@ -9,15 +9,17 @@ from typing import Any
 import pytest
 from strategies import MAY_NOT_FIRE, random_plot, tell
 
-from daga_nb.core import fronts
+from daga_nb.core import fronts, recovery
 from daga_nb.core import machine as machine_module
 from daga_nb.core.fronts import Front
 from daga_nb.core.machine import Machine
 from daga_nb.core.moves import Undo
 from daga_nb.core.plan import Plan
+from daga_nb.core.recovery import SavePoints
 from daga_nb.core.states import NodeState, RunState
 from daga_nb.engine import verdict
 from daga_nb.engine.calls import ActionCall
+from daga_nb.engine.chronicle import Chronicle
 from daga_nb.engine.driver import Driver
 from daga_nb.engine.inflight import InFlight
 from daga_nb.engine.outcomes import Outcomes
@@ -196,6 +198,7 @@ def others_start_after_a_failure(patch: pytest.MonkeyPatch) -> None:
         self.failures.machine = self
 
     patch.setattr(Machine, "__init__", make)
+    patch.setattr(Front, "take_back", lambda self, node: None)  # else it would be started again for ever
 
 
 @mutant
@@ -314,13 +317,172 @@ def an_event_is_written_twice(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Machine, "apply", apply)
 
 
+# ------------------------------------------------------- retries, pivots, save points, orders
+
+
+@mutant
+def an_action_is_tried_once_too_often(patch: pytest.MonkeyPatch) -> None:
+    right = Machine.calls
+    patch.setattr(Machine, "calls", lambda self, node, way: right(self, node, way) - (way == "forward"))
+
+
+@mutant
+def a_rollback_is_tried_once_too_often(patch: pytest.MonkeyPatch) -> None:
+    right = Machine.calls
+    patch.setattr(Machine, "calls", lambda self, node, way: right(self, node, way) - (way == "back"))
+
+
+@mutant
+def the_budget_of_retries_does_not_begin_anew(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Machine, "calls", Machine.attempts)
+
+
+@mutant
+def what_fails_while_the_run_turns_back_is_tried_again(patch: pytest.MonkeyPatch) -> None:
+    right = Chronicle.record_ended
+    patch.setattr(Chronicle, "record_ended", lambda self, turning: right(self, lambda: False))
+
+
+@mutant
+def a_pivot_is_forgotten(patch: pytest.MonkeyPatch) -> None:
+    wrong_policy(patch, pivots=frozenset())
+
+
+@mutant
+def a_pivot_counts_as_soon_as_it_has_started(patch: pytest.MonkeyPatch) -> None:
+    right = Machine._start
+
+    def start(self: Machine, event: Any, node: int) -> None:
+        right(self, event, node)
+        if node in self.policy.pivots:
+            self.pivot = node
+
+    patch.setattr(Machine, "_start", start)
+
+
+@mutant
+def a_save_point_before_the_pivot_is_gone_back_to(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Machine, "_no_pivot_since", lambda self, batch: True)
+
+
+@mutant
+def save_points_are_forgotten(patch: pytest.MonkeyPatch) -> None:
+    wrong_policy(patch, save_points=())
+
+
+@mutant
+def a_save_point_undoes_its_own_batch_too(patch: pytest.MonkeyPatch) -> None:
+    def since(self: Machine, saved: int | None) -> range:
+        return range(0 if saved is None else self.plan.batches[saved][0], len(self.plan))
+
+    patch.setattr(Machine, "_since", since)
+
+
+@mutant
+def a_save_point_leaves_the_batch_after_it(patch: pytest.MonkeyPatch) -> None:
+    def since(self: Machine, saved: int | None) -> range:
+        batches = self.plan.batches
+        first = 0 if saved is None else batches[min(saved + 1, len(batches) - 1)][-1] + 1
+        return range(first, len(self.plan))
+
+    patch.setattr(Machine, "_since", since)
+
+
+@mutant
+def a_save_point_holds_before_its_batch_is_through(patch: pytest.MonkeyPatch) -> None:
+    right = SavePoints._saved
+    patch.setattr(SavePoints, "_saved", lambda self, states: right(self, states) + 1)
+
+
+@mutant
+def a_save_point_is_gone_back_to_without_end(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(SavePoints, "use", lambda self, batch: None)
+
+
+@mutant
+def the_first_save_point_is_gone_back_to_instead_of_the_last(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(recovery, "sorted", lambda batches, reverse: sorted(batches), raising=False)
+
+
+@mutant
+def what_is_kept_does_not_rule_a_save_point_out(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Machine, "_save_point", lambda self: self._points.last(self.states, self._no_pivot_since))
+
+
+@mutant
+def what_could_not_be_undone_does_not_keep_the_run_from_going_forward(patch: pytest.MonkeyPatch) -> None:
+    right = Machine._due_recovering
+
+    def due(self: Machine, closing: str) -> Any:
+        states, undone = self.states, NodeState.ROLLED_BACK
+        self.states = [undone if state is NodeState.ROLLBACK_FAILED else state for state in states]
+        found = right(self, closing)
+        self.states = states
+        return found
+
+    patch.setattr(Machine, "_due_recovering", due)
+
+
+@mutant
+def what_is_done_again_has_the_same_key(patch: pytest.MonkeyPatch) -> None:
+    right = Machine._go_forward_again
+
+    def go(self: Machine) -> None:
+        right(self)
+        self.recoveries -= 1
+
+    patch.setattr(Machine, "_go_forward_again", go)
+
+
+@mutant
+def the_error_of_an_earlier_round_is_kept(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Outcomes, "begin_anew", lambda self: None)
+
+
+@mutant
+def in_the_order_of_completion_the_first_is_undone_first(patch: pytest.MonkeyPatch) -> None:
+    right = machine_module.back_front
+
+    def front(plan: Plan, order: Any, owing: Any, ended: Any = ()) -> Any:
+        return right(plan, order, owing, [*ended][::-1])
+
+    patch.setattr(machine_module, "back_front", front)
+
+
+@mutant
+def in_the_order_of_completion_a_retry_keeps_its_first_place(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Machine, "_end", lambda self, node: self._ended.setdefault(node, None))
+
+
+@mutant
+def an_own_order_of_the_rollback_is_forgotten(patch: pytest.MonkeyPatch) -> None:
+    wrong_policy(patch, rollback_order=None)
+
+
+@mutant
+def what_an_action_says_of_itself_is_not_heard(patch: pytest.MonkeyPatch) -> None:
+    wrong_policy(patch, otherwise=frozenset())
+
+
+@mutant
+def the_rollback_goes_on_while_one_is_made_again(patch: pytest.MonkeyPatch) -> None:
+    right = Chronicle._call_again
+
+    def later(self: Chronicle, node: int, again: Any) -> None:
+        if again.direction == "back" and self._machine.ready(1).nodes:
+            self._inflight.begin(self.show(self._machine.ready(1).nodes), "back")
+        right(self, node, again)
+
+    patch.setattr(Chronicle, "_call_again", later)
+
+
 def caught() -> str:
     """Play seeded plots until the check finds one wrong, and give what it says; empty if it finds none."""
 
     async def wrong(number: int) -> str:
         try:
             async with asyncio.timeout(3):
-                await tell(random_plot(Random(number), threads=False, faults=0.8))
+                await tell(random_plot(Random(number), threads=False, faults=0.8, policies=0.6))
         except (AssertionError, DagaError, TimeoutError) as error:
             said = str(error).splitlines()
             return f"plot {number}: {type(error).__name__}: {said[0] if said else ''}"
@@ -342,4 +504,4 @@ def test_a_planted_bug_is_caught(name: str, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_there_are_enough_of_them():
-    assert len(MUTANTS) >= 12
+    assert len(MUTANTS) >= 45

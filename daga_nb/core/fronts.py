@@ -33,13 +33,13 @@ class Front:
     >>> front.start(0), front.through(0), list(front.startable)
     (None, None, [1])
 
-    With what is `done` already, it stands where those are through:
+    What is `done` already is through as soon as its turn comes:
 
     >>> list(Front(Plan.compile(nx.DiGraph([("a", "b")]), str), in_batches=True, done=[0]).startable)
     [1]
     """
 
-    __slots__ = ("_in_batches", "_plan", "_waiting", "batch", "left", "startable")
+    __slots__ = ("_done", "_in_batches", "_plan", "_waiting", "batch", "left", "startable")
 
     def __init__(self, plan: Plan, in_batches: bool, done: Iterable[int] = ()) -> None:
         self._plan = plan
@@ -48,16 +48,31 @@ class Front:
         self.left = len(plan.batches[0]) if in_batches else len(plan)
         self.startable: dict[int, None] = dict.fromkeys(plan.batches[0])
         self._waiting = [] if in_batches else [len(before) for before in plan.predecessors]
-        for node in done:
-            self.start(node)
-            self.through(node)
+        self._done = set(done)
+        self._pass()
 
     def start(self, node: int) -> None:
         """Take note that `node` has started."""
         del self.startable[node]
 
+    def take_back(self, node: int) -> None:
+        """Take note that `node` was not called after all."""
+        self.startable = dict.fromkeys(sorted([*self.startable, node]))
+
     def through(self, node: int) -> None:
         """Open the way for those that waited for `node`."""
+        self._open(node)
+        if self._done:
+            self._pass()
+
+    def _pass(self) -> None:
+        while passed := sorted(self._done.intersection(self.startable)):
+            self._done.difference_update(passed)
+            for node in passed:
+                self.start(node)
+                self._open(node)
+
+    def _open(self, node: int) -> None:
         self.left -= 1
         if not self._in_batches:
             for successor in self._plan.successors[node]:

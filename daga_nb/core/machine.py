@@ -99,14 +99,14 @@ class Machine(Outlook):
         since = self._since(self.saved)
         self._points.use(self.saved)
         for node in since:
-            if self.states[node] is not _PENDING:
+            if self.states[node] is not _PENDING and self.states[node] is not _ABANDONED:
                 self._before[node, "forward"] = self.attempts(node, "forward")
             if self.states[node] is _ROLLED_BACK and self.undo[node] is Undo.CALL:
                 self._undone.add(node)
                 self._before[node, "back"] = self.attempts(node, "back")
         self.recoveries += 1
         self.failures.clear()
-        self.skipped.difference_update(since)
+        self.skipped = {node for node in self.skipped if self.states[node] is _SUCCEEDED}
         done = [node for node, state in enumerate(self.states) if state is _SUCCEEDED]
         self._front = Front(self.plan, self.policy.schedule == "batch", done)
         self.saved = None
@@ -129,8 +129,10 @@ class Machine(Outlook):
             self._start(event, node)
             self._attempts[node] = attempt
         elif old is _RUNNING:
-            if new is _ABANDONED and attempt > 1:
-                raise self._illegal(event, "RUNNING (it was called before)")
+            if new is _ABANDONED:
+                if self.calls(node, "forward") > 1:
+                    raise self._illegal(event, "RUNNING (it was called before)")
+                self._front.take_back(node)
             self.running -= 1
             if new is _SUCCEEDED:
                 self._succeed(node)

@@ -81,12 +81,16 @@ class Policy(NamedTuple):
 
 
 class Ready(NamedTuple):
-    """What may start now: the nodes, in plan order within a batch, and where they stand."""
+    """What may start now: the nodes, in plan order within a batch, and where they stand.
+
+    `round` tells how often the run has gone back to a save point: it may stand before the same nodes again.
+    """
 
     direction: Direction | None
     batch: int
     nodes: tuple[int, ...]
     running: int
+    round: int = 0
 
 
 class Due(NamedTuple):

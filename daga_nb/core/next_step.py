@@ -62,13 +62,12 @@ class NextStep(NamedTuple):
 
     def __str__(self) -> str:
         if self.undecided:
-            if self.state is RunState.RUNNING:
-                failed = f"{_some(self.undecided)} failed"
-                if self.pivot:
-                    past = f"past the pivot {self.pivot} there is no way back"
-                    return f"paused: {failed}, and {past}; retry, or skip with a value"
-                return f"paused: {failed}; retry, skip with a value, or roll back"
-            return f"paused: the rollback of {_some(self.undecided)} failed; retry, or go on"
+            forward = self.state is RunState.RUNNING
+            failed = f"{'' if forward else 'the rollback of '}{_some(self.undecided)} failed"
+            if self.pivot:
+                past = f"past the pivot {self.pivot} there is no way back"
+                return f"paused: {failed}, and {past}; retry{', or skip with a value' if forward else ''}"
+            return f"paused: {failed}; retry, {'skip with a value, or roll back' if forward else 'or go on'}"
         if self.direction is None:
             return "; ".join(filter(None, (_AT_REST[self.state], self.what_is_left)))
         names = _some(self.actions)

@@ -21,6 +21,7 @@ _ABANDONED = NodeState.ABANDONED
 _ROLLING_BACK, _ROLLED_BACK = NodeState.ROLLING_BACK, NodeState.ROLLED_BACK
 _ROLLBACK_FAILED = NodeState.ROLLBACK_FAILED
 
+_UNCALLED = (_PENDING, _ABANDONED)
 _IDLE = Ready(None, -1, (), 0)
 
 
@@ -111,21 +112,22 @@ class Outlook:
             if back is None or self._stopped or self._again or not back.undoable:
                 return _IDLE
             nodes = tuple(islice(back.undoable, limit))
-            return Ready("back", max(map(batch_of.__getitem__, nodes), default=0), nodes, self.running)
+            last = max(map(batch_of.__getitem__, nodes), default=0)
+            return Ready("back", last, nodes, self.running, self.recoveries)
         if self.failures or not self._front.startable:
             return _IDLE
         front = self._front
         nodes = tuple(islice(front.startable, limit))
         in_batches = self.policy.schedule == "batch"
         batch = front.batch if in_batches else min(map(batch_of.__getitem__, nodes), default=0)
-        return Ready("forward", batch, nodes, self.running)
+        return Ready("forward", batch, nodes, self.running, self.recoveries)
 
-    def due(self, closing: str = "", *, undecided: bool = False) -> list[Due]:
+    def due(self, closing: str = "", *, undecided: bool = False, whole: bool = False) -> list[Due]:
         """Give the changes that are due without a call: turning back, abandoning, coming to the end.
 
         `closing` is the reason why the run is to be rolled back although no action failed. If it is
         `undecided` what is to become of the failures, they alone do not turn the run back. Past a pivot
-        nothing does.
+        nothing does. A rollback that is to be `whole` passes the save points.
         """
         if self.running:
             return []
@@ -142,18 +144,18 @@ class Outlook:
             closing = ""
         if state is RunState.READY or state is RunState.RUNNING:
             if closing or (self.failures and not undecided):
-                return self._due_turning(closing)
+                return self._due_turning(closing, whole)
             if not self._front.left and not self.failures:
                 return [Due(None, RunState.SUCCEEDED, "")]
         elif state is RunState.SUCCEEDED and closing:
             return [Due(None, RunState.ROLLING_BACK, closing)]
         return []
 
-    def _due_turning(self, closing: str) -> list[Due]:
+    def _due_turning(self, closing: str, whole: bool) -> list[Due]:
         why = closing or ", ".join(
             f"{self.plan.names[node]} {self.states[node].word}" for node in self.failures
         )
-        point = None if closing else self._save_point()
+        point = None if closing or whole else self._save_point()
         if point is not None:
             return [Due(None, RunState.RECOVERING, f"{why}: back to the save point after batch {point + 1}")]
         if self.pivot is not None:
@@ -164,9 +166,10 @@ class Outlook:
         undoing = self._back is not None and self._back.owed and not self._stopped
         if undoing and not (closing and self.pivot is None):
             return []
-        left = [self.plan.names[node] for node in self._since(self.saved) if not self._is_clean(node)]
+        left = not all(map(self._is_clean, self._since(self.saved)))
         if self.pivot is None and (closing or left):
-            why = closing or f"{', '.join(left)} could not be undone: the rollback goes on to the start"
+            failed = ", ".join(self.plan.names[node] for node in self.undecided())
+            why = closing or f"the rollback of {failed} failed: the save point cannot be reached"
             return [Due(None, RunState.ROLLING_BACK, why), *self._abandoned()]
         if left:
             return []
@@ -184,7 +187,7 @@ class Outlook:
         if node is None:
             return 1
         if state is _RUNNING:
-            again = self.states[node] is not _PENDING
+            again = self.states[node] not in _UNCALLED
             return self._attempts.get(node, 1) + again
         if state is _ROLLING_BACK:
             again = self.states[node] is _ROLLBACK_FAILED or node in self._undone
@@ -209,6 +212,14 @@ class Outlook:
             return [node for node, state in enumerate(self.states) if state is _ROLLBACK_FAILED]
         return []
 
+    def may_go_back(self) -> bool:
+        """Whether a failure can make the run go back: all the way, or past a pivot to a save point."""
+        return self.pivot is None or self._points.last(self.states, self._no_pivot_since) is not None
+
+    def _no_pivot_since(self, batch: int) -> bool:
+        since = self._since(batch)
+        return not any(node in since and self.states[node] is _SUCCEEDED for node in self.policy.pivots)
+
     def _since(self, saved: int | None) -> range:
         """Give the nodes that come after a saved batch; all of them, if None is."""
         plan = self.plan
@@ -218,12 +229,9 @@ class Outlook:
         """Give the batch to go back to: all that was done since then can be undone, as far as is known."""
 
         def allowed(batch: int) -> bool:
-            since = self._since(batch)
-            return not any(
-                node in since for node in self.policy.pivots if self.states[node] is _SUCCEEDED
-            ) and all(
+            return self._no_pivot_since(batch) and all(
                 self._is_clean(node) or (self._owes(node) and self.undo[node] is not Undo.MISSING)
-                for node in since
+                for node in self._since(batch)
             )
 
         return self._points.last(self.states, allowed)

@@ -112,6 +112,7 @@ NODE_TRANSITIONS: frozenset[tuple[NodeState, NodeState]] = frozenset(
         (_N.UNKNOWN, _N.SUCCEEDED),
         (_N.UNKNOWN, _N.ROLLING_BACK),
         (_N.ROLLED_BACK, _N.RUNNING),  # done again, after the run went back to a save point
+        (_N.ABANDONED, _N.RUNNING),  # it was not called, and the run goes forward all the same
         (_N.ROLLING_BACK, _N.ROLLED_BACK),
         (_N.ROLLING_BACK, _N.ROLLBACK_FAILED),
         (_N.ROLLBACK_FAILED, _N.ROLLING_BACK),  # tried again

@@ -50,7 +50,8 @@ class Breakpoint:
 class Breakpoints:
     """The breakpoints of one run.
 
-    A run that stops at one goes on past it when it is let go again: each stops it once.
+    A run that stops at one goes on past it when it is let go again: each stops it once, and once more each
+    time that it went back to a save point.
 
     Attributes
     ----------
@@ -62,6 +63,7 @@ class Breakpoints:
         self.stopped: tuple[Breakpoint, ...] = ()
         self._plan = plan
         self._inputs = inputs
+        self._round = 0
         self._at: dict[tuple[int, Phase], Breakpoint] = {}
         self._passed: set[tuple[int, Phase]] = set()
 
@@ -104,6 +106,9 @@ class Breakpoints:
         """Whether the run stops before what is ready."""
         if not self._at or ready.direction is None:
             return False
+        if ready.round != self._round:
+            self._round = ready.round
+            self._passed.clear()
         phase = _PHASE[ready.direction]
         waiting = {node for node, when in self._at.keys() - self._passed if when == phase}
         found = []

@@ -26,15 +26,16 @@ class BatchStep:
     def __init__(self, plan: Plan) -> None:
         self._batch_of = plan.batch_of
         self._step: tuple[str | None, int] | None = None
+        self._nodes: set[int] = set()
 
     async def admit(self, ready: Ready) -> Sequence[int]:
         """Let through what belongs to the batch of this step."""
         if self._step is None:
-            self._step = (ready.direction, ready.batch)
-        direction, batch = self._step
-        if ready.direction != direction:
+            self._step = (ready.direction, ready.round)
+            self._nodes = {node for node in ready.nodes if self._batch_of[node] == ready.batch}
+        if (ready.direction, ready.round) != self._step:
             return ()
-        return [node for node in ready.nodes if self._batch_of[node] == batch]
+        return [node for node in ready.nodes if node in self._nodes]
 
 
 class OneAction:

@@ -123,10 +123,11 @@ class VirtualRun:
         machine = self.machine
         if machine.pivot is None or machine.running:
             return False
-        return bool(machine.undecided() and not machine.due())
+        return bool(machine.undecided() and not machine.ready(1).nodes and not machine.due())
 
     def _turning(self) -> bool:
-        return bool(self.machine.failures) and self.machine.run_state is _RUN_RUNNING
+        machine = self.machine
+        return bool(machine.failures) and machine.run_state is _RUN_RUNNING and machine.may_go_back()
 
     def _start(self, nodes: Sequence[int]) -> bool:
         """Call `nodes`, forward or back; give whether some needed no call."""
@@ -154,11 +155,10 @@ class VirtualRun:
         return len(calls) < len(nodes)
 
     def _record_ended(self) -> None:
-        turning = self._turning()
         ended, self._calendar.ended = self._calendar.ended, []
         for node, end in ended:
             if self.machine.states[node] is _RUNNING:
-                self._end_forward(node, end, turning)
+                self._end_forward(node, end)
             elif end is _WELL:
                 self._record(node, _ROLLED_BACK)
             else:
@@ -166,10 +166,11 @@ class VirtualRun:
                 self._record(node, _ROLLBACK_FAILED, self._reason(node, "back", end))
                 self._call_again(node, "back", end)
 
-    def _end_forward(self, node: int, end: End, turning: bool) -> None:
+    def _end_forward(self, node: int, end: End) -> None:
         if end is _WELL:
             self._record(node, _SUCCEEDED)
             return
+        turning = self._turning()  # by what was recorded before
         self.failed[node, "forward"] = None
         state = _UNKNOWN if end is _LOST else _FAILED
         self._record(node, state, self._reason(node, "forward", end))

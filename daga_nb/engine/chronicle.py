@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from daga_nb.core.machine import Machine
 from daga_nb.core.moves import Direction, Undo
@@ -69,14 +69,14 @@ class Chronicle:
     def withdraw(self, nodes: Sequence[int]) -> None:
         """Record that `nodes` were shown and are not called after all: there is nothing to undo."""
         for node in nodes:
-            if self._machine.attempts(node, "forward") == 1:
+            if self._machine.calls(node, "forward") <= 1:
                 self._record(node, NodeState.ABANDONED, _TOO_LATE)
             else:  # an earlier attempt may have half happened
                 self._outcomes.recall(node)
                 self._record(node, NodeState.FAILED, _TOO_LATE)
 
-    def record_ended(self, turning: bool) -> None:
-        """Record what has come in; `turning` if the run is about to turn back.
+    def record_ended(self, turning: Callable[[], bool]) -> None:
+        """Record what has come in; `turning` tells whether the run is about to turn back by now.
 
         An outcome is let go only then, so that none is ever lost.
         """
@@ -84,13 +84,14 @@ class Chronicle:
         while inflight.ended:
             node, outcome = inflight.ended[0]
             again: Retry | None = None
+            turns = turning()  # by what was recorded before
             state = machine.states[node]
-            if state is NodeState.RUNNING and turning and not outcome.called:
+            if state is NodeState.RUNNING and turns and not outcome.called:
                 self.withdraw([node])
             elif state is NodeState.RUNNING:
                 ended, reason = self._outcomes.forward(node, outcome)
                 self._record(node, ended, reason)
-                if ended is NodeState.FAILED and not turning:
+                if ended is NodeState.FAILED and not turns:
                     again = self._again(node, "forward", self._outcomes.raised(node))
             elif state is NodeState.ROLLING_BACK:
                 ended, reason = self._outcomes.back(node, outcome)
@@ -132,7 +133,7 @@ class Chronicle:
             self._outcomes.forget(node, direction)
         self._inflight.begin(nodes, direction)
 
-    def mend(self, turning: bool) -> None:
+    def mend(self, turning: Callable[[], bool]) -> None:
         """Call what was shown as under way and not called yet, because the engine was struck in between."""
         machine, inflight = self._machine, self._inflight
         self.record_ended(turning)
@@ -143,7 +144,7 @@ class Chronicle:
                 continue
             if state is NodeState.ROLLING_BACK:
                 inflight.begin([node], "back")
-            elif state is NodeState.RUNNING and turning:
+            elif state is NodeState.RUNNING and turning():
                 self.withdraw([node])
             elif state is NodeState.RUNNING:
                 inflight.begin([node], "forward")

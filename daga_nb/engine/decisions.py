@@ -178,7 +178,7 @@ class RunDecisions(RunTrial):
             If a call is driving the run.
         """
         self._driver.seat.check_free()
-        if self.state is RunState.ROLLING_BACK:
+        if self.state.back:
             raise StepError("the run is rolling back: let it come to its end first")
         self._driver.seat.released = True
 

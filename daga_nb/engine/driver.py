@@ -131,7 +131,7 @@ class Driver:
 
     async def _go_on(self, stepper: Stepper) -> asyncio.CancelledError | None:
         cancelled: asyncio.CancelledError | None = None
-        self._chronicle.mend(self._turning())
+        self._chronicle.mend(self._turning)
         going = True
         while going:
             try:
@@ -166,7 +166,7 @@ class Driver:
     async def _turn(self, stepper: Stepper) -> bool:
         """Make one turn of the loop; False when there is nothing left to do or to wait for."""
         machine, inflight = self.machine, self.inflight
-        self._chronicle.record_ended(self._turning())
+        self._chronicle.record_ended(self._turning)
         if self._turning():
             inflight.withdraw_waiting()
         if machine.pivot is not None:
@@ -213,7 +213,8 @@ class Driver:
     def _due(self) -> list[Due]:
         if self._undo_failed():
             return []
-        return self.machine.due(self.closing, undecided=self.on_failure == "pause")
+        whole = self.outcomes.fatal is not None  # who stops the process wants nothing tried again
+        return self.machine.due(self.closing, undecided=self.on_failure == "pause", whole=whole)
 
     @property
     def stands(self) -> bool:
@@ -222,7 +223,7 @@ class Driver:
         if machine.pivot is None or machine.run_state.ended or machine.running:
             return False
         stopped = self.cancelled and not machine.run_state.back
-        return stopped or bool(machine.undecided() and not self._due())
+        return stopped or bool(machine.undecided() and not machine.ready(1).nodes and not self._due())
 
     def end_if_through(self) -> None:
         """Come to the end if every action has succeeded, without a drive: there is nothing left to call."""
@@ -241,9 +242,7 @@ class Driver:
         return machine.undecided() if paused and self.on_failure == "pause" else []
 
     def _may_start(self) -> bool:
-        if self.machine.run_state.back:
-            return not self._undo_failed()
-        return not (self.closing or self.cancelled)
+        return not (self._undo_failed() if self.machine.run_state.back else self.closing or self.cancelled)
 
     async def _admitted(self, ready: Ready, stepper: Stepper, limit: int | None) -> tuple[int, ...]:
         """Give what may start now, of what is ready."""
@@ -298,7 +297,7 @@ class Driver:
         try:
             while not (task.done() or self._turning() or self.cancelled):
                 await self._bell.wait()
-                self._chronicle.record_ended(self._turning())
+                self._chronicle.record_ended(self._turning)
         except BaseException:
             if not task.get_loop().is_closed():
                 task.cancel()
@@ -322,9 +321,9 @@ class Driver:
     def _turning(self) -> bool:
         """Whether the run is about to turn back, so that nothing more is called forward."""
         machine = self.machine
-        failed = machine.failures and machine.run_state is RunState.RUNNING
-        cancelled = self.cancelled and not machine.run_state.back
-        return bool(self.closing or cancelled or (failed and self.on_failure == "rollback"))
+        stopped = self.closing or (self.cancelled and not machine.run_state.back)
+        failed = machine.failures and machine.run_state is RunState.RUNNING and self.on_failure == "rollback"
+        return bool(stopped or (failed and machine.may_go_back()))
 
     async def _drain(self) -> None:
         while self.inflight.running:

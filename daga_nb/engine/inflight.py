@@ -126,18 +126,17 @@ class InFlight:
         loop = asyncio.get_running_loop()
         going: asyncio.Future[bool] = loop.create_future()
         self._waiting[node] = going
-        timer = loop.call_later(seconds, going.set_result, True)
+        timer = loop.call_later(seconds, _settle, going, True)
         try:
             return await going
         finally:
             timer.cancel()
-            del self._waiting[node]
+            self._waiting.pop(node, None)
 
     def withdraw_waiting(self) -> None:
         """Do not call the actions that wait to be called again."""
         for going in self._waiting.values():
-            if not going.done():
-                going.set_result(False)
+            _settle(going, False)
 
     def _hear(self, node: int, outcome: Outcome) -> Outcome:
         if self.tasks.get(node) is asyncio.current_task():  # and not given up meanwhile
@@ -223,7 +222,16 @@ class InFlight:
         if not loop.is_closed():
             raise RunBusy("actions of this run are in flight on another event loop: drive it from there")
         why = "its event loop was closed before it ended"
+        waited, self._waiting = self._waiting, {}
         for node, task in self.tasks.items():
-            if task is not None:
-                back = node in self._back
-                self._enter(node, Outcome(None, RuntimeError(why), None, 0.0) if back else lost(why))
+            if task is None:
+                continue
+            if node in self._back:
+                self._enter(node, Outcome(None, RuntimeError(why), None, 0.0))
+            else:
+                self._enter(node, never_called(why) if node in waited else lost(why))
+
+
+def _settle(going: asyncio.Future[bool], called: bool) -> None:
+    if not going.done():  # the timer and a cancel may come in the same turn of the loop
+        going.set_result(called)

@@ -62,15 +62,19 @@ class Retries:
             value = getattr(self, name)
             number = isinstance(value, int | float) and not isinstance(value, bool)
             if not (number and least <= value <= _LONGEST):
-                raise FlowDefinitionError(f"retries: {name}={value!r} is a number from {least}")
+                raise FlowDefinitionError(
+                    f"retries: {name}={value!r} is a number from {least} to {_LONGEST:g}"
+                )
         kinds = self.on if isinstance(self.on, tuple) else (self.on,)
         if not kinds or not all(isinstance(kind, type) and issubclass(kind, BaseException) for kind in kinds):
             raise FlowDefinitionError(f"retries: on={self.on!r} is a class of exceptions, or a tuple of them")
 
     def delay(self, retry: int) -> float:
         """Give the seconds to wait before a retry; the first is 1."""
+        if not self.wait:
+            return 0.0
         try:
-            return min(self.wait * self.factor ** (retry - 1), self.at_most)
+            return min(self.wait * float(self.factor) ** (retry - 1), self.at_most)
         except OverflowError:
             return self.at_most
 

@@ -162,6 +162,9 @@ class FlowRun(RunVerdict):
                     raise error  # where warnings are errors too: a cancel goes on
             if driver.cancelled and driver.stands:
                 raise self._cancelled()
+            if driver.stands and driver.outcomes.fatal is not None:  # said once: the run can still go on
+                fatal, driver.outcomes.fatal = driver.outcomes.fatal, None
+                raise fatal
             if driver.undecided():
                 raise self._failure(self._own_errors())
             if self._breakpoints is not None and self._breakpoints.stopped:

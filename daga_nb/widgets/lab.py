@@ -28,7 +28,7 @@ from daga_nb.widgets.pace import delay_at
 __all__ = ["FlowLab", "lab"]
 
 MOST_SCENARIOS = 100
-_UNDOABLE = (RunState.RUNNING, RunState.SUCCEEDED)
+_UNDOABLE = (RunState.RUNNING, RunState.RECOVERING, RunState.SUCCEEDED)
 
 
 class FlowLab(LabDecisions):
@@ -86,7 +86,8 @@ class FlowLab(LabDecisions):
             found |= {"run", "step", "action"}
         elif self._to_turn:
             found.add("run")
-        if run.state in _UNDOABLE and not run.released and (idle or self._working):
+        undoable = run.state in _UNDOABLE and run.pivot is None and not run.released
+        if undoable and (idle or self._working):
             found.add("rollback")
         if idle:
             found |= {"reset", "rerun"} if run.state is not RunState.READY else set()

@@ -34,7 +34,7 @@ from daga_nb.widgets.tapes import Tapes
 
 __all__ = ["UNDERWAY", "Workbench"]
 
-UNDERWAY = (RunState.RUNNING, RunState.ROLLING_BACK)
+UNDERWAY = (RunState.RUNNING, RunState.RECOVERING, RunState.ROLLING_BACK)
 KEPT_RUNS = 20
 _FAILING = (NodeState.FAILED, NodeState.ROLLBACK_FAILED)
 LONGEST_KEPT_STORY = 20_000
@@ -234,7 +234,7 @@ class Workbench(GraphWidget):
         """Whether the run stands at a failure that was to be decided, and is not any more."""
         run = self._run
         waits = self._idle and run.state is RunState.RUNNING and bool(run.undecided)
-        return waits and run.on_failure == "rollback"
+        return waits and not run.next.undecided
 
     @property
     def _asking(self) -> bool:
