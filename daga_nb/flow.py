@@ -133,7 +133,8 @@ class DagaFlow(Designed, Generic[I, O]):
         self._look_at_nodes()
 
     def _look_at_nodes(self) -> None:
-        self._calls = [self.options.complete(call_of(node)) for node in self.plan.nodes]
+        defaults = self.options.defaults
+        self._calls = [call_of(node, defaults) for node in self.plan.nodes]
         self.policy: Policy = self.options.policy(self._calls)
         self._actions = [action for action in map(action_in, self.plan.nodes) if action is not None]
         self._registered = self._rollbacks()

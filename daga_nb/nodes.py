@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from daga_nb.action import DagaAction, action_in, registered_function, rollback_of
 from daga_nb.core.moves import MOST_TRIES
 from daga_nb.engine.calls import ActionCall, Target, display_name, rollback_target, target
-from daga_nb.engine.retries import retries_of
+from daga_nb.engine.retries import Retries, retries_of
 from daga_nb.errors import FlowDefinitionError
 from daga_nb.simulated import kept_in_place
 
-__all__ = ["LONGEST", "call_of", "check_seconds", "completed", "replaced"]
+__all__ = ["LONGEST", "UNSAID", "Defaults", "call_of", "check_seconds", "replaced"]
 
 # A century: longer, and no clock could wait for it.
 LONGEST = 3.2e9
 
 
-def call_of(node: Any) -> ActionCall:
+class Defaults(NamedTuple):
+    """What a flow says for those of its actions that do not say otherwise."""
+
+    timeout: float | None = None
+    rollback_timeout: float | None = None
+    retries: Retries | None = None
+    rollback_retries: Retries | None = None
+
+
+UNSAID = Defaults()
+"""Nothing: what an action does not say of itself stays open."""
+
+
+def call_of(node: Any, defaults: Defaults = UNSAID) -> ActionCall:
     """Look at one node of the graph: how it is called, and how it is undone."""
     action = action_in(node)
     if action is None:
-        return ActionCall(target(node))
+        return ActionCall(target(node), None, False, *defaults)
     name = display_name(node)
     called = target(registered_function(node), in_thread=action.in_thread, what=name)
-    call = _with_options(ActionCall(called, None, action.no_effect), action, name)
+    call = _with_options(ActionCall(called, None, action.no_effect), action, defaults, name)
     registered = rollback_of(action)
     if registered is None:
         return call
@@ -40,7 +52,9 @@ def call_of(node: Any) -> ActionCall:
     return call._replace(rollback=undo)
 
 
-def _with_options(call: ActionCall, action: DagaAction[Any, Any], name: str) -> ActionCall:
+def _with_options(
+    call: ActionCall, action: DagaAction[Any, Any], defaults: Defaults, name: str
+) -> ActionCall:
     for option in ("timeout", "rollback_timeout"):
         check_seconds(f"{name}: {option}", getattr(action, option))
     for option in ("no_effect", "in_thread", "pivot"):
@@ -55,23 +69,24 @@ def _with_options(call: ActionCall, action: DagaAction[Any, Any], name: str) -> 
         raise FlowDefinitionError(
             f"{name}: save_point={action.save_point!r}: it is True, or how often the run may come back to it"
         )
+    retries, again = (
+        default if value is None else retries_of(f"{name}: {option}", value)
+        for option, value, default in (
+            ("retries", action.retries, defaults.retries),
+            ("rollback_retries", action.rollback_retries, defaults.rollback_retries),
+        )
+    )
     return call._replace(
-        timeout=action.timeout,
-        rollback_timeout=action.rollback_timeout,
-        retries=None if action.retries is None else retries_of(f"{name}: retries", action.retries),
-        rollback_retries=None
-        if action.rollback_retries is None
-        else retries_of(f"{name}: rollback_retries", action.rollback_retries),
+        timeout=defaults.timeout if action.timeout is None else action.timeout,
+        rollback_timeout=defaults.rollback_timeout
+        if action.rollback_timeout is None
+        else action.rollback_timeout,
+        retries=retries,
+        rollback_retries=again,
         rollback_failed=action.rollback_failed,
         pivot=action.pivot,
         save_point=times,
     )
-
-
-def completed(call: ActionCall, options: Mapping[str, Any]) -> ActionCall:
-    """Give `call` with the flow's `options` where it does not say otherwise."""
-    missing = {option: value for option, value in options.items() if getattr(call, option) is None}
-    return call._replace(**missing) if missing else call
 
 
 def replaced(call: ActionCall, function: Any, rollback: Any, name: str) -> ActionCall:

@@ -9,7 +9,7 @@ from daga_nb.core.moves import Policy, RollbackOrder
 from daga_nb.engine.calls import ActionCall
 from daga_nb.engine.retries import NEVER, Retries, retries_of
 from daga_nb.errors import FlowDefinitionError
-from daga_nb.nodes import check_seconds, completed
+from daga_nb.nodes import Defaults, check_seconds
 
 __all__ = ["Options"]
 
@@ -65,17 +65,11 @@ class Options(NamedTuple):
             rollback_retries=retries_of("rollback_retries", self.rollback_retries),
         )
 
-    def complete(self, call: ActionCall) -> ActionCall:
-        """Give how an action is called, with the flow's choices where it makes none."""
-        return completed(
-            call,
-            {
-                "timeout": self.timeout,
-                "retries": self.retries,
-                "rollback_timeout": self.rollback_timeout,
-                "rollback_retries": self.rollback_retries,
-            },
-        )
+    @property
+    def defaults(self) -> Defaults:
+        """What is said for the actions that do not say otherwise. Of checked options alone."""
+        retries = (retries_of("retries", self.retries), retries_of("rollback_retries", self.rollback_retries))
+        return Defaults(self.timeout, self.rollback_timeout, *retries)
 
     def policy(self, calls: Sequence[ActionCall]) -> Policy:
         """Give what the machine is to know of these choices, and of those of the actions."""

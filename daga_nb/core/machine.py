@@ -180,8 +180,9 @@ class Machine(Outlook):
             self.pivot = node
 
     def _end(self, node: int) -> None:
-        self._ended.pop(node, None)
-        self._ended[node] = None
+        if self._in_order:
+            self._ended.pop(node, None)
+            self._ended[node] = None
 
     def _decide(self, event: Event, node: int, new: NodeState, attempt: int) -> None:
         """Take note that what failed is tried again, or skipped."""

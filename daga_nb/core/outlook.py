@@ -58,6 +58,7 @@ class Outlook:
         "_before",
         "_ended",
         "_front",
+        "_in_order",
         "_points",
         "_stopped",
         "_undo_attempts",
@@ -101,6 +102,7 @@ class Outlook:
         self._before: dict[
             tuple[int, Direction], int
         ] = {}  # calls before the last save point was gone back to
+        self._in_order = policy.order == "completion"
         self._ended: dict[int, None] = {}  # in the order in which they came to their end
         self._points = SavePoints(plan, policy)
 
