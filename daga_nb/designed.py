@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from copy import copy
 from typing import TYPE_CHECKING, Any, Self
 
+from daga_nb.engine.tags import tags_of
 from daga_nb.errors import FlowDefinitionError
 from daga_nb.options import Options
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from daga_nb.core.moves import Policy
     from daga_nb.core.plan import Plan
+    from daga_nb.core.tags import Tag
     from daga_nb.debug.finding import Findings
     from daga_nb.engine.calls import ActionCall
 
@@ -39,6 +41,16 @@ class Designed:
         def _look_at_nodes(self) -> None: ...
 
         def _with_nodes(self, nodes: Sequence[Callable[..., Any]]) -> Self: ...
+
+    @property
+    def tags(self) -> tuple[tuple[Tag, ...], ...]:
+        """What each action has agreed on about failures, by its number in the plan.
+
+        >>> from daga_nb import sketch
+        >>> [str(tag) for tag in sketch("pay[pivot] >> ship[retries=3]").tags[1]]
+        ['retries: 3']
+        """
+        return tags_of(self.calls, deadline=self.rollback_timeout)
 
     @property
     def sketched(self) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ ARROWS = {
     "options": {"core", "engine", "errors", "nodes"},
     "utils": {"action"},
     "graphs": {"engine", "errors", "meta"},
-    "designed": {"errors", "options"},
+    "designed": {"engine", "errors", "options"},
     "flow": {"action", "core", "designed", "engine", "errors", "graphs", "nodes", "options", "utils"},
     "sketching": {"action", "core", "engine", "errors", "flow", "graphs", "nodes", "simulated"},
     "debug": {"core", "engine", "errors"},

@@ -158,6 +158,7 @@ RUN = {
     "step_action",
     "subscribe",
     "subscribe_effects",
+    "tags",
     "timeline",
 }
 
@@ -183,6 +184,7 @@ def test_only_what_blocks_is_async():
         "run_sync",
         "sketched",
         "start",
+        "tags",
         "try_action",
         "with_actions",
         "with_policy",

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from daga_nb.core.events import Event
 from daga_nb.core.states import NodeState
+from daga_nb.core.tries import Tries
 from daga_nb.render.dot import Direction
 from daga_nb.render.drawn import Drawn
 from daga_nb.render.ink import salt_of
@@ -31,6 +32,7 @@ def picture_of_story(
 ) -> Picture:
     """Give how a run stood after its first `position` events as a picture; by default, at its end."""
     moment = story.at(len(story) if position is None else position)
+    tries = Tries(story.events[: moment.position])
     took: dict[tuple[str, bool], float | None] = {}
     failed: set[str] = set()
     for event, note in zip(story.events[: moment.position], story.notes, strict=False):
@@ -51,13 +53,15 @@ def picture_of_story(
         moment.states.values(),
         direction=direction,
         details=[
-            "" if state in QUIET else seconds(took.get((node, state in UNDONE)))
+            tries.of(node) or ("" if state in QUIET else seconds(took.get((node, state in UNDONE))))
             for node, state in moment.states.items()
         ],
         failed={story.plan.ids[one] for one in failed},
         title=f"{story.flow}, {name}" if name else story.flow,
         text=words,
         run_state=moment.state,
+        tags=story.tags,
+        policy=story.policy,
     )
 
 
