@@ -11,6 +11,7 @@ from daga_nb.page.effects import LedgerTape
 from daga_nb.page.marks import face, head_of
 from daga_nb.page.tape import Tape, event_row, history_of
 from daga_nb.page.words import lines_of
+from daga_nb.render.agreed import room_beside
 from daga_nb.render.dot import layout
 from daga_nb.render.text import elide
 
@@ -34,9 +35,10 @@ def record_of(story: Story) -> dict[str, Any]:
     plan = story.plan
     tape = Tape(plan, story.events, story.notes)
     end = story.at(len(story))
+    beside = room_beside(story.tags)
     return {
-        "face": face(plan, story.flow),
-        "layouts": {way: layout(plan, way).to_json() for way in ("LR", "TB")},
+        "face": face(plan, story.flow, tags=story.tags, policy=story.policy),
+        "layouts": {way: layout(plan, way, beside).to_json() for way in ("LR", "TB")},
         "nodes": [_mark(tape, node) for node in range(len(plan))],
         "head": head_of(plan, [*end.states.values()], end.state, end.next, ledger=end.ledger),
         "events": tape.rows,

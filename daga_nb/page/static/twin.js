@@ -153,7 +153,7 @@ function renderTwin({ model, el }) {
     { class: "daga dnb-box dnb-twin", tabindex: 0, role: "region", "aria-label": `two runs of ${one.face.name}` },
     first,
     html("div", { class: "dnb-sides" }, ...sides.map((side) => side.element)),
-    html("div", { class: "dnb-under" }, legendOf(one.face.looks), zoom),
+    html("div", { class: "dnb-under" }, legendOf(one.face), zoom),
     history.element,
     html("div", { class: "dnb-tabs", role: "tablist" }, ...tabs),
     ...pages,
