@@ -87,7 +87,8 @@ class FlowLab(LabDecisions):
             found |= {"run", "step", "action"}
         elif self._to_turn:
             found.add("run")
-        if run.state in _UNDOABLE and not run.released and (idle or self._working):
+        undoable = run.state in _UNDOABLE and run.pivot is None and not run.released
+        if undoable and (idle or self._working):
             found.add("rollback")
         if idle:
             found |= {"reset", "rerun"} if run.state is not RunState.READY else set()

@@ -234,7 +234,7 @@ class Workbench(GraphWidget):
         """Whether the run stands at a failure that was to be decided, and is not any more."""
         run = self._run
         waits = self._idle and run.state is RunState.RUNNING and bool(run.undecided)
-        return waits and run.on_failure == "rollback"
+        return waits and run.on_failure == "rollback" and run.pivot is None
 
     @property
     def _asking(self) -> bool:

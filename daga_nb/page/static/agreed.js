@@ -2,6 +2,8 @@
 // What actions and the flow have agreed on: marks beside the name, lines behind save points, and words for it all.
 
 const MARK_SIZE = 12.5;
+/** How much larger marks are where there are no words below the name. */
+const MARKS_FROM_AFAR = 1.44;
 const MARKS_END = 11;
 const MARKS_GAP = 7;
 const SAVE_LINE_AT = 5;

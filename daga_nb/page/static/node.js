@@ -50,7 +50,7 @@ class NodeCard {
       x: GLYPH_COLUMN * unit,
       y: center,
       "font-size": large,
-      text: fitted(face.labels[number], roomForName + 2, `640 ${large}px ${FONT}`),
+      text: fitted(face.labels[number], room + 2 - this.marks.room * MARKS_FROM_AFAR, `640 ${large}px ${FONT}`),
     });
     this.farName = svg("text", {
       class: "dnb-far-name",
