@@ -11,13 +11,16 @@ from daga_nb.errors import FlowDefinitionError
 from daga_nb.options import Options
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from daga_nb.core.moves import Policy
     from daga_nb.core.plan import Plan
     from daga_nb.core.tags import Tag
     from daga_nb.debug.finding import Findings
+    from daga_nb.debug.policies import PolicyRuns
     from daga_nb.engine.calls import ActionCall
+    from daga_nb.engine.faults import Fault
+    from daga_nb.engine.world import Observe
 
 __all__ = ["Designed"]
 
@@ -130,6 +133,54 @@ class Designed:
         flow.max_parallel, flow.rollback_timeout = flow.options.max_parallel, flow.options.rollback_timeout
         flow._look_at_nodes()
         return flow
+
+    async def run_under(
+        self,
+        policies: Mapping[str, Mapping[str, Any]],
+        input: Any = None,
+        *,
+        faults: Iterable[Fault] = (),
+        reset: Callable[[], object] | None = None,
+        observe: Observe | None = None,
+    ) -> PolicyRuns:
+        """Run the flow under several policies in turn, and give the runs by name. Never raises for an action.
+
+        The runs stand side by side on one slider with ``compare(runs)``; alone in a cell they are a picture.
+
+        Parameters
+        ----------
+        policies
+            For each name the choices in which the flow is to differ from what it is, as for `with_policy`.
+        input
+            What the actions without predecessors get, each time.
+        faults
+            The failures planned for each of the runs; none of them takes one away from another.
+        reset
+            Called before each run, plainly or async: it makes the world what it was.
+        observe
+            Looks at the world before and after each run, as for `start`.
+
+        Raises
+        ------
+        FlowDefinitionError
+            If a policy makes no sense. Nothing has run then.
+        FaultError
+            If a fault could never fire. Nothing has run then.
+
+        Examples
+        --------
+        >>> import asyncio
+        >>> from daga_nb import Fault, sketch
+        >>> flow = sketch("book >> pay >> ship")
+        >>> late = Fault.raising(TimeoutError("no answer"), at="pay")
+        >>> policies = {"as it is": {}, "textbook": {"rollback_failed": False}, "patient": {"retries": 2}}
+        >>> runs = asyncio.run(flow.run_under(policies, faults=[late]))
+        >>> [run.states["pay"].word for run in runs.values()]
+        ['rolled back', 'failed', 'rolled back']
+        """
+        from daga_nb.debug.policies import run_under
+
+        return await run_under(self, policies, input, faults, reset, observe)
 
     def lint(self) -> Findings:
         """Give what is doubtful in the design, each with the reason and what to do. Nothing is executed.

@@ -44,6 +44,8 @@ UPWARD = {
     ("engine/decisions.py", "break_at", "debug"),
     ("engine/decisions.py", "replace", "nodes"),
     ("designed.py", "lint", "debug"),
+    ("designed.py", "run_under", "debug"),
+    ("debug/policies.py", "_repr_mimebundle_", "render"),
     ("designed.py", "sketched", "sketching"),
     ("designed.py", "with_actions", "sketching"),
     ("core/ledger.py", "_table", "render"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +24,10 @@ __all__ = ["record_of"]
 MOST_LINES = 20_000
 
 
-def record_of(story: Story) -> dict[str, Any]:
+def record_of(story: Story, beside: Sequence[float] | None = None) -> dict[str, Any]:
     """Give everything that is shown of a story: its face, its layouts, its rows, its log, and each action.
+
+    `beside` is the room that each action wants beside its name, if not just that of its own marks.
 
     >>> from daga_nb import DagaFlow
     >>> record = record_of(DagaFlow([(abs, max)], name="tiny").start().story)
@@ -35,7 +37,7 @@ def record_of(story: Story) -> dict[str, Any]:
     plan = story.plan
     tape = Tape(plan, story.events, story.notes)
     end = story.at(len(story))
-    beside = room_beside(story.tags)
+    beside = room_beside(story.tags) if beside is None else beside
     return {
         "face": face(plan, story.flow, tags=story.tags, policy=story.policy),
         "layouts": {way: layout(plan, way, beside).to_json() for way in ("LR", "TB")},
