@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -90,7 +91,7 @@ class RunSum(NamedTuple):
     left
         The actions whose effect is, or may be, left after an incomplete rollback.
     effects
-        The effects that are left behind according to the ledger: their names and keys.
+        The effects that are left behind according to the ledger: the name and the key of each.
     """
 
     state: RunState
@@ -98,16 +99,22 @@ class RunSum(NamedTuple):
     calls: int
     undos: int
     left: tuple[str, ...]
-    effects: tuple[str, ...]
+    effects: tuple[tuple[str, str], ...]
 
     @property
     def what_is_left(self) -> str:
-        """What was left, in words: by the ledger where it tells of something, else by the states."""
+        """What was left according to the states of the actions, in words; empty if it was not rolled back."""
         if self.state is RunState.SUCCEEDED:
             return ""
         if not self.state.ended:
             return "not at its end"
-        return ", ".join(self.effects or self.left) or "nothing"
+        return ", ".join(self.left) or "nothing"
+
+    @property
+    def effects_left(self) -> str:
+        """What was left according to the ledger, in words: the names of the effects."""
+        counts = Counter(name for name, _ in self.effects)
+        return ", ".join(f"{name} ×{count}" if count > 1 else name for name, count in counts.items())
 
 
 @dataclass(frozen=True)
@@ -187,6 +194,8 @@ class SideBySide:
         lines += [[row.node, *(state.word for state in row.states)] for row in self.rows]
         lines.append(["the whole run", *(one.state.word for one in sums)])
         lines.append(["left", *(one.what_is_left for one in sums)])
+        if any(one.effects for one in sums):
+            lines.append(["left, by the ledger", *(one.effects_left for one in sums)])
         lines.append(["calls, undos", *(f"{one.calls}, {one.undos}" for one in sums)])
         lines.append(["time", *(f"{one.elapsed:.3f} s" for one in sums)])
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
@@ -207,7 +216,7 @@ def _sum(story: Story) -> RunSum:
         calls -= event.state is _N.ABANDONED and before.get(event.node) is _N.RUNNING
         before[event.node] = event.state
     elapsed = story.events[-1].at if story.events else 0.0
-    effects = tuple(f"{row.name} {row.key}".rstrip() for row in end.ledger.left)
+    effects = tuple((row.name, row.key) for row in end.ledger.left)
     return RunSum(end.state, elapsed, calls, undos, end.next.left, effects)
 
 

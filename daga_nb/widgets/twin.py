@@ -94,8 +94,11 @@ def _to_json(table: SideBySide) -> dict[str, Any]:
         return [number[one.node], ends, int(one.differs), int(one.other_result)]
 
     sums = table.sums
-    flaws = [flaws_of(story.ledger) for story in stories]
     left = [elide(one.what_is_left, _LONGEST_WORDS) for one in sums]
+    flaws = [
+        elide(": ".join(filter(None, (flaws_of(story.ledger), one.effects_left))), _LONGEST_WORDS)
+        for story, one in zip(stories, sums, strict=True)
+    ]
     return {
         "names": [elide(name, _LONGEST_NAME) for name in table.names],
         "first": None
@@ -108,7 +111,7 @@ def _to_json(table: SideBySide) -> dict[str, Any]:
         "endings": [row(one) for one in sorted(table.rows, key=lambda one: not one.differs)],
         "sums": [
             ["left", left],
-            *([["the ledger", flaws]] if any(flaws) else []),
+            *([["left, by the ledger", flaws]] if any(flaws) else []),
             ["calls · undos", [f"{one.calls} · {one.undos}" for one in sums]],
         ],
         "ends": [RUN_NUMBER[one.state] for one in sums],

@@ -4,7 +4,7 @@
 const MARK_SIZE = 12.5;
 /** How much larger marks are where there are no words below the name. */
 const MARKS_FROM_AFAR = 1.44;
-const MARKS_END = 11;
+const MARKS_END = 13;
 const MARKS_GAP = 7;
 const SAVE_LINE_AT = 5;
 
@@ -33,7 +33,7 @@ class Marks {
     const marks = this.tags.filter(([, glyph]) => glyph);
     this.parts = marks.map(([, glyph, , short], place) => svg("tspan", { dx: place ? MARKS_GAP : 0, text: glyph + short }));
     this.signs = marks.map(([, glyph, reached, short]) => [glyph + short, reached + short]);
-    this.room = this.signs.reduce((sum, [text]) => sum + MARKS_GAP + widthOf(text, `600 ${MARK_SIZE}px ${FONT}`), 0);
+    this.room = this.signs.reduce((sum, [text]) => sum + MARKS_GAP + widthOf(text, `600 ${MARK_SIZE}px ${FONT}`), marks.length ? 5 : 0);
     this.element = marks.length
       ? svg("text", { class: "dnb-marks", x: width - MARKS_END, y, "font-size": MARK_SIZE }, ...this.parts)
       : null;
