@@ -72,8 +72,8 @@ def test_marks_collide_with_no_badge_and_vanish_from_far(notebook):
             const box = one => one.getBoundingClientRect();
             const { left, right, top, bottom } = box(node.querySelector(".dnb-marks"));
             const slack = (bottom - top) / 4;  // above and below the signs of a line
-            const covers = it =>
-                it.left < right - 1 && left + 1 < it.right && it.top < bottom - slack && top + slack < it.bottom;
+            const abreast = it => it.left < right - 1 && left + 1 < it.right;
+            const covers = it => abreast(it) && it.top < bottom - slack && top + slack < it.bottom;
             const badges = ".dnb-fault.dnb-shown .dnb-pin, .dnb-stop.dnb-shown .dnb-stop-face, .dnb-name";
             return [...node.querySelectorAll(badges)].filter(one => covers(box(one))).length;
         })(nodes(0)[3])"""
@@ -116,7 +116,8 @@ def test_three_policies_stand_side_by_side_on_one_slider(notebook):
     # One slider moves all three; each stays at its own end.
     page.click(".dnb-first button")
     assert [notebook.states(view)[3] for view in range(3)] == ["failed", "failed", "running"]
-    notebook.see(".dnb-side:nth-child(3) .dnb-word", "attempt 2")
+    third = page.locator(".dnb-side:nth-child(3) .dnb-node[data-node='3']")
+    assert "running, batch 3, attempt 2" in third.get_attribute("aria-label")
     page.click(".dnb-tab:has-text('Inspect all')")
     assert page.locator(".dnb-inspectors h4").all_inner_texts() == ["pay"] * 3
     notebook.keys("End")
