@@ -99,7 +99,7 @@ class Story:
     effects
         What the actions said about their effects.
     tags
-        What each action has agreed on about failures, by its number; empty in a story from an older file.
+        What each action has agreed on about failures, by its number; nothing in a story from an older file.
 
     Examples
     --------

@@ -111,7 +111,7 @@ def from_json(data: Any) -> Story:
         notes=notes,
         lines=_lines(data["lines"], len(events)),
         effects=entries_of(data.get("effects", []), plan, len(events)),
-        tags=tags_in(data["tags"], len(plan)) if "tags" in data else (),
+        tags=tags_in(data.get("tags", []), len(plan)),
     )
     try:
         fold(plan, story.undo, events, story.policy)
