@@ -6,16 +6,21 @@ from collections.abc import Callable, Mapping
 from copy import copy
 from typing import TYPE_CHECKING, Any, Self
 
+from daga_nb.engine.tags import tags_of
 from daga_nb.errors import FlowDefinitionError
 from daga_nb.options import Options
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from daga_nb.core.moves import Policy
     from daga_nb.core.plan import Plan
+    from daga_nb.core.tags import Tag
     from daga_nb.debug.finding import Findings
+    from daga_nb.debug.policies import PolicyRuns
     from daga_nb.engine.calls import ActionCall
+    from daga_nb.engine.faults import Fault
+    from daga_nb.engine.world import Observe
 
 __all__ = ["Designed"]
 
@@ -39,6 +44,16 @@ class Designed:
         def _look_at_nodes(self) -> None: ...
 
         def _with_nodes(self, nodes: Sequence[Callable[..., Any]]) -> Self: ...
+
+    @property
+    def tags(self) -> tuple[tuple[Tag, ...], ...]:
+        """What each action has agreed on about failures, by its number in the plan.
+
+        >>> from daga_nb import sketch
+        >>> [str(tag) for tag in sketch("pay[pivot] >> ship[retries=3]").tags[1]]
+        ['retries: 3']
+        """
+        return tags_of(self.calls, deadline=self.rollback_timeout)
 
     @property
     def sketched(self) -> tuple[str, ...]:
@@ -118,6 +133,54 @@ class Designed:
         flow.max_parallel, flow.rollback_timeout = flow.options.max_parallel, flow.options.rollback_timeout
         flow._look_at_nodes()
         return flow
+
+    async def run_under(
+        self,
+        policies: Mapping[str, Mapping[str, Any]],
+        input: Any = None,
+        *,
+        faults: Iterable[Fault] = (),
+        reset: Callable[[], object] | None = None,
+        observe: Observe | None = None,
+    ) -> PolicyRuns:
+        """Run the flow under several policies in turn, and give the runs by name. Never raises for an action.
+
+        The runs stand side by side on one slider with ``compare(runs)``; alone in a cell they are a picture.
+
+        Parameters
+        ----------
+        policies
+            For each name the choices in which the flow is to differ from what it is, as for `with_policy`.
+        input
+            What the actions without predecessors get, each time.
+        faults
+            The failures planned for each of the runs; none of them takes one away from another.
+        reset
+            Called before each run, plainly or async: it makes the world what it was.
+        observe
+            Looks at the world before and after each run, as for `start`.
+
+        Raises
+        ------
+        FlowDefinitionError
+            If a policy makes no sense. Nothing has run then.
+        FaultError
+            If a fault could never fire. Nothing has run then.
+
+        Examples
+        --------
+        >>> import asyncio
+        >>> from daga_nb import Fault, sketch
+        >>> flow = sketch("book >> pay >> ship")
+        >>> late = Fault.raising(TimeoutError("no answer"), at="pay")
+        >>> policies = {"as it is": {}, "textbook": {"rollback_failed": False}, "patient": {"retries": 2}}
+        >>> runs = asyncio.run(flow.run_under(policies, faults=[late]))
+        >>> [run.states["pay"].word for run in runs.values()]
+        ['rolled back', 'failed', 'rolled back']
+        """
+        from daga_nb.debug.policies import run_under
+
+        return await run_under(self, policies, input, faults, reset, observe)
 
     def lint(self) -> Findings:
         """Give what is doubtful in the design, each with the reason and what to do. Nothing is executed.

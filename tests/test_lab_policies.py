@@ -72,7 +72,7 @@ def test_a_recovery_step_by_step_in_the_lab():
         assert page.facts["can"] == ["action", "rerun", "reset", "rollback", "run", "step"]
         assert page.facts["held"] is True
         assert page.facts["way"] == -1
-        assert says(page) == "next: rolling back batch 4 of 4: d"
+        assert says(page) == "next: back to the save point: rolling back batch 4 of 4: d"
         await page.click(cmd="step")
         await page.click(cmd="step")
         assert page.facts["way"] == 1

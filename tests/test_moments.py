@@ -94,7 +94,7 @@ def test_a_story_alone_in_a_cell_is_seen(done):
 
 def test_two_stories_stand_one_below_the_other(done):
     one, other = ended(done), ended(done, [failing("d")])
-    picture = picture_of_twin(compare(one, other).comparison)
+    picture = picture_of_twin(compare(one, other).table)
     first, _, above, *rest = picture.text.splitlines()
     assert first == "first difference: d: succeeded | failed (Boom: planted (planted, before the effect))"
     assert above.startswith("flow, run A · ✓ succeeded")
@@ -102,18 +102,18 @@ def test_two_stories_stand_one_below_the_other(done):
     found = texts(picture.svg)
     assert [found.count(name) for name in "abcd"] == [2, 2, 2, 2]
     assert first in found
-    alone = picture.one.size[1], picture.other.size[1]
+    alone = [one.size[1] for one in picture.pictures]
     assert picture.size[1] == pytest.approx(sum(alone) + 44, abs=2)
 
 
 def test_two_runs_without_a_difference_say_so(done):
-    picture = picture_of_twin(compare(ended(done), ended(done)).comparison)
+    picture = picture_of_twin(compare(ended(done), ended(done)).table)
     assert picture.text.splitlines()[0] == "no difference in what happened"
 
 
 def test_a_twin_can_go_from_top_to_bottom(done):
     found = compare(ended(done), ended(done))
-    assert picture_of_twin(found.comparison, "TB").size[1] > picture_of_twin(found.comparison).size[1]
+    assert picture_of_twin(found.table, "TB").size[1] > picture_of_twin(found.table).size[1]
 
 
 # ---------------------------------------------------------------------------------- displays

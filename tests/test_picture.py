@@ -16,6 +16,7 @@ import networkx as nx
 import pytest
 from PIL import Image
 
+from daga_nb.core.moves import Policy
 from daga_nb.core.plan import Plan
 from daga_nb.core.states import NodeState, RunState
 from daga_nb.render.picture import Picture, picture_of_flow, picture_of_run
@@ -205,7 +206,7 @@ def test_the_same_picture_is_the_same_to_the_byte() -> None:
 
 
 def test_a_flow_is_drawn_without_states() -> None:
-    picture = picture_of_flow(SimpleNamespace(plan=trip(), name="book_trip"))
+    picture = picture_of_flow(SimpleNamespace(plan=trip(), name="book_trip", tags=(), policy=Policy()))
     found = texts(picture.svg)
     assert found == [
         "book_trip",
@@ -229,6 +230,8 @@ def test_a_run_is_drawn_with_durations_failure_and_faults() -> None:
         faults = (SimpleNamespace(at="ticket"),)
         state = RunState.ROLLING_BACK
         next = "rolling back batch 2 of 4: hotel"
+        events = tags = ()
+        policy = Policy()
 
         def duration(self, name: str, *, rollback: bool = False) -> float | None:
             return {("quote", False): 0.12, ("flight", True): 0.03, ("payment", True): 75.2}.get(

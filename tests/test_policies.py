@@ -248,9 +248,9 @@ def test_a_story_with_every_policy_is_saved_and_loaded_again(tmp_path, order, sc
 def test_the_moments_of_a_recovery_in_words():
     _, story = told(Scene(how={"b": {"save_point": True}}, fails={"d": 1}))
     seen = {str(moment.event): str(moment.next) for moment in map(story.at, range(1, len(story) + 1))}
-    assert seen["run RECOVERING"] == "next: rolling back batch 4 of 4: d"
+    assert seen["run RECOVERING"] == "next: back to the save point: rolling back batch 4 of 4: d"
     assert seen["d ROLLING_BACK"] == "waiting for what still rolls back"
-    assert seen["d ROLLED_BACK"] == "next: rolling back batch 3 of 4: c"
+    assert seen["d ROLLED_BACK"] == "next: back to the save point: rolling back batch 3 of 4: c"
     forward = next(event for event in story.events[1:] if str(event) == "run RUNNING")
     assert forward.reason == "again from the save point after batch 2"
     assert str(story.at(forward.seq).next) == "next: batch 3, 1 action: c"

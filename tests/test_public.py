@@ -168,6 +168,7 @@ RUN = {
     "strikes",
     "subscribe",
     "subscribe_effects",
+    "tags",
     "timeline",
 }
 
@@ -182,6 +183,7 @@ def test_only_what_blocks_is_async():
     offers = {name for name in dir(daga_nb.DagaFlow) if not name.startswith("_")}
     assert {name for name in offers if inspect.iscoroutinefunction(getattr(daga_nb.DagaFlow, name))} == {
         "run",
+        "run_under",
         "try_action",
     }
     assert offers == {
@@ -191,8 +193,10 @@ def test_only_what_blocks_is_async():
         "lint",
         "run",
         "run_sync",
+        "run_under",
         "sketched",
         "start",
+        "tags",
         "try_action",
         "with_actions",
         "with_policy",

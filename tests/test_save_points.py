@@ -209,7 +209,7 @@ def test_stepping_through_a_recovery():
         for _ in range(3):
             await run.step()
         assert run.state is RunState.RECOVERING
-        assert str(run.next) == "next: rolling back batch 3 of 4: c"
+        assert str(run.next) == "next: back to the save point: rolling back batch 3 of 4: c"
         assert told(await run.step_action("c")) == ["c ROLLING_BACK", "c ROLLED_BACK"]
         with pytest.raises(
             StepError, match=r"'a' is succeeded, and it is not its turn. What can step now: b"

@@ -17,6 +17,7 @@ from daga_nb.core.events import Event
 from daga_nb.core.moves import Undo
 from daga_nb.core.plan import Plan
 from daga_nb.core.states import NodeState
+from daga_nb.core.tries import Tries
 from daga_nb.debug.story import Note
 from daga_nb.page.marks import FACTS, node_mark, planted_in
 from daga_nb.page.tape import LONGEST_HISTORY, Tape, history_of
@@ -49,9 +50,10 @@ def test_the_last_row_of_an_action_is_what_its_card_shows(what):
     story = run.story
     tape = Tape(story.plan, story.events, story.notes)
     planted = planted_in(run)
+    tries = Tries(run.events)
     for node in range(len(run.plan)):
         rows = [tape.rows[place] for place in tape.of(node)]
-        state, time, _, failed, _ = node_mark(run, node, planted)
+        state, time, _, failed, _ = node_mark(run, node, planted, tries.of(run.plan.names[node]))
         assert (rows[-1][1:4] if rows else [0, "", 0]) == [state, time, failed]
 
 

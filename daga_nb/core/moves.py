@@ -20,6 +20,13 @@ SKIPPED = "skipped, with a value given by hand"
 """The reason of the event by which a failed action counts as succeeded."""
 
 
+_ORDERS: dict[RollbackOrder, str] = {
+    "batches": "rolls back batch by batch",
+    "graph": "rolls back along the graph",
+    "completion": "rolls back one at a time, the newest first",
+}
+
+
 class Undo(Enum):
     """What undoing an action takes."""
 
@@ -69,6 +76,21 @@ class Policy(NamedTuple):
     def order(self) -> RollbackOrder:
         """The order of the rollback."""
         return self.rollback_order or ("batches" if self.schedule == "batch" else "graph")
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """What is other than in a flow that says nothing about its runs, in words.
+
+        >>> Policy("eager", rollback_failed=False).choices
+        ('eager schedule', 'what failed is not rolled back')
+        """
+        found = {
+            "eager schedule": self.schedule == "eager",
+            _ORDERS[self.order]: self.order != Policy(self.schedule).order,
+            "what failed is not rolled back": not self.rollback_failed,
+            "stops where a rollback fails": self.on_rollback_error == "stop",
+        }
+        return tuple(words for words, chosen in found.items() if chosen)
 
     def of_one(self, node: int, number: int) -> Policy:
         """Give the policy of a run of one action alone, which has another number there."""

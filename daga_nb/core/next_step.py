@@ -72,7 +72,8 @@ class NextStep(NamedTuple):
             return "; ".join(filter(None, (_AT_REST[self.state], self.what_is_left)))
         names = _some(self.actions)
         if self.direction == "back":
-            return f"next: rolling back batch {self.batch} of {self.batches}: {names}"
+            where = "back to the save point: " if self.state is RunState.RECOVERING else ""
+            return f"next: {where}rolling back batch {self.batch} of {self.batches}: {names}"
         count = "1 action" if len(self.actions) == 1 else f"{len(self.actions)} actions"
         return f"next: batch {self.batch}, {count}: {names}"
 

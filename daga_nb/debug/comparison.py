@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Hashable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from daga_nb.core.events import Event
 from daga_nb.core.states import NodeState
+from daga_nb.debug.side_by_side import Parting, SideBySide
 from daga_nb.debug.story import Story
-from daga_nb.errors import StoryError
 
 __all__ = ["Apart", "Comparison", "Ending"]
-
-_ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
-"""Where an object lies in memory says nothing of it."""
 
 
 class Apart(NamedTuple):
@@ -36,18 +32,10 @@ class Apart(NamedTuple):
     @property
     def position(self) -> int:
         """After how many events the first of the two is seen."""
-        return min(event.seq for event in (self.one, self.other) if event is not None)
+        return Parting(self.node, (self.one, self.other)).position
 
     def __str__(self) -> str:
-        name = "the run" if self.node is None else self.node
-        words = [_words(event) for event in (self.one, self.other)]
-        return f"{name}: {words[0]} | {words[1]}"
-
-
-def _words(event: Event | None) -> str:
-    if event is None:
-        return "nothing more"
-    return f"{event.state.word} ({event.reason})" if event.reason else event.state.word
+        return str(Parting(self.node, (self.one, self.other)))
 
 
 class Ending(NamedTuple):
@@ -109,41 +97,30 @@ class Comparison:
     other: Story
 
     def __post_init__(self) -> None:
-        one, other = self.one.plan, self.other.plan
-        if one.names != other.names or one.predecessors != other.predecessors:
-            raise StoryError(
-                f"{self.one.flow!r} and {self.other.flow!r} are different flows: only runs of the same one, "
-                "with the same actions in the same order, can be compared"
-            )
+        assert self.table
+
+    @cached_property
+    def table(self) -> SideBySide:
+        """The same as a table, in which the runs have the names run A and run B."""
+        return SideBySide({"run A": self.one, "run B": self.other})
 
     @property
     def first(self) -> Apart | None:
         """Where they first differ; None if nowhere."""
-        one, other = _by_node(self.one), _by_node(self.other)
-        found = [
-            apart
-            for node in {**one, **other}
-            if (apart := _apart(node, one.get(node, []), other.get(node, []))) is not None
-        ]
-        return min(found, key=lambda apart: apart.position, default=None)
+        found = self.table.first
+        if found is None:
+            return None
+        one, other = found.events
+        return Apart(found.node, one, other)
 
     @property
     def endings(self) -> list[Ending]:
         """How each action ended, in plan order."""
-        one, other = self.one.at(len(self.one)), self.other.at(len(self.other))
-        calls = _last_calls(self.one), _last_calls(self.other)
-        results = _results(self.one), _results(self.other)
-        return [
-            Ending(
-                name,
-                one.states[name],
-                other.states[name],
-                calls[0].get(name),
-                calls[1].get(name),
-                one.states[name] is other.states[name] and results[0].get(name) != results[1].get(name),
-            )
-            for name in self.one.plan.names
-        ]
+        found = []
+        for row in self.table.rows:
+            (one, other), (took_one, took_other) = row.states, row.took
+            found.append(Ending(row.node, one, other, took_one, took_other, row.other_result))
+        return found
 
     @property
     def differing(self) -> list[Ending]:
@@ -153,42 +130,5 @@ class Comparison:
     @property
     def elapsed(self) -> tuple[float, float]:
         """How many seconds of run time each of them took, up to its last event."""
-        one, other = (story.events[-1].at if story.events else 0.0 for story in (self.one, self.other))
-        return one, other
-
-
-def _by_node(story: Story) -> dict[str | None, list[Event]]:
-    found: dict[str | None, list[Event]] = {}
-    for event in story.events:
-        found.setdefault(event.node, []).append(event)
-    return found
-
-
-def _apart(node: str | None, one: list[Event], other: list[Event]) -> Apart | None:
-    for mine, yours in zip(one, other, strict=False):
-        if _what(mine) != _what(yours):
-            return Apart(node, mine, yours)
-    if len(one) == len(other):
-        return None
-    shorter = min(len(one), len(other))
-    return Apart(node, *(events[shorter] if shorter < len(events) else None for events in (one, other)))
-
-
-def _what(event: Event) -> Hashable:
-    return event.state, event.attempt
-
-
-def _last_calls(story: Story) -> dict[str, float]:
-    return {
-        event.node: note.took
-        for event, note in zip(story.events, story.notes, strict=True)
-        if event.node is not None and note.took is not None
-    }
-
-
-def _results(story: Story) -> dict[str, str]:
-    return {
-        event.node: _ADDRESS.sub("", note.text)
-        for event, note in zip(story.events, story.notes, strict=True)
-        if event.node is not None and event.state is NodeState.SUCCEEDED
-    }
+        one, other = self.table.sums
+        return one.elapsed, other.elapsed

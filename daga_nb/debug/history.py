@@ -138,4 +138,5 @@ def story_of(run: RunLook, history: History | None) -> Story:
         if history is None
         else tuple((min(seq, len(events)), line) for seq, line in [*history.lines]),
         effects=effects,
+        tags=run.tags,
     )

@@ -17,6 +17,7 @@ from daga_nb.debug.simulated import Simulation
 from daga_nb.debug.spans import Duration, Exponential, Lognormal, Normal, Uniform
 from daga_nb.debug.story import Note, Story
 from daga_nb.debug.virtual import Setup, VirtualRun
+from daga_nb.engine.tags import tags_of
 from daga_nb.errors import SimulationError, kind_of
 
 if TYPE_CHECKING:
@@ -186,6 +187,7 @@ def _story(flow: str, setup: Setup, run: VirtualRun, number: int) -> Story:
         started_at=None,
         events=events,
         notes=tuple(Note(event.reason if event.state.value in _WORDS else "") for event in events),
+        tags=tags_of(setup.calls, deadline=setup.patience),
     )
 
 

@@ -15,6 +15,7 @@ from daga_nb.core.moves import Policy, Undo
 from daga_nb.core.next_step import NextStep, next_step
 from daga_nb.core.plan import Plan
 from daga_nb.core.states import NodeState, RunState
+from daga_nb.core.tags import Tag
 from daga_nb.errors import StoryError
 
 if TYPE_CHECKING:
@@ -97,6 +98,8 @@ class Story:
         What was printed: after how many events, and the line. Only a lab listens.
     effects
         What the actions said about their effects.
+    tags
+        What each action has agreed on about failures, by its number; nothing in a story from an older file.
 
     Examples
     --------
@@ -124,6 +127,7 @@ class Story:
     notes: tuple[Note, ...]
     lines: tuple[tuple[int, str], ...] = field(default=(), repr=False)
     effects: tuple[Entry, ...] = field(default=(), repr=False)
+    tags: tuple[tuple[Tag, ...], ...] = field(default=(), repr=False)
 
     def __repr__(self) -> str:
         return f"<Story of run {self.run} of {self.flow}: {len(self.events)} events>"

@@ -16,6 +16,7 @@ from daga_nb.core.states import NodeState, RunState
 from daga_nb.debug.ledger_rows import entries_of, rows_of
 from daga_nb.debug.preview import LONGEST_TEXT, preview, whole
 from daga_nb.debug.story import Note, Story
+from daga_nb.debug.tag_rows import rows_of_tags, tags_in
 from daga_nb.debug.whole_file import write_whole
 from daga_nb.errors import IllegalTransition, StoryError
 
@@ -31,7 +32,7 @@ _FIELDS = {
     "format", "version", "flow", "run", "input", "names", "predecessors", "undo", "policy", "started_at",
     "events", "lines",
 }  # fmt: skip
-_LATER = {"effects"}
+_LATER = {"effects", "tags"}
 """What older files of this version do not have."""
 
 _LONGEST_MESSAGE = 600
@@ -69,6 +70,7 @@ def to_json(story: Story) -> dict[str, Any]:
         ],
         "lines": [list(line) for line in story.lines],
         "effects": rows_of(story.effects, story.plan),
+        "tags": rows_of_tags(story.tags),
     }
 
 
@@ -109,6 +111,7 @@ def from_json(data: Any) -> Story:
         notes=notes,
         lines=_lines(data["lines"], len(events)),
         effects=entries_of(data.get("effects", []), plan, len(events)),
+        tags=tags_in(data.get("tags", []), len(plan)),
     )
     try:
         fold(plan, story.undo, events, story.policy)

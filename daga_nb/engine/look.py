@@ -20,6 +20,7 @@ from daga_nb.engine.driver import Driver
 from daga_nb.engine.fault_plan import Faults
 from daga_nb.engine.faults import find_node
 from daga_nb.engine.inherit import NOTHING_INHERITED, Inherited
+from daga_nb.engine.tags import tags_of
 from daga_nb.engine.views import ByName, ReadOnly, Subscription
 from daga_nb.engine.world import Observe, World, check_observe
 from daga_nb.errors import DagaError, RollbackError
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
+    from daga_nb.core.tags import Tag
     from daga_nb.debug.history import History
     from daga_nb.debug.story import Story
     from daga_nb.flow import DagaFlow
@@ -94,6 +96,11 @@ class RunLook:
     def calls(self) -> Sequence[ActionCall]:
         """How each action of this run is called, and undone, by its number in the plan."""
         return self._driver.performer.calls
+
+    @property
+    def tags(self) -> tuple[tuple[Tag, ...], ...]:
+        """What each action of this run has agreed on about failures, by its number in the plan."""
+        return tags_of(self.calls, deadline=self._flow.rollback_timeout)
 
     @property
     def undo(self) -> Sequence[Undo]:

@@ -1,34 +1,14 @@
-"""What an action has agreed on about failures, in a few words each: for its card, and for an inspector."""
+"""The tags of actions: what each has agreed on, for its card and for an inspector."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
+from daga_nb.core.tags import Tag
 from daga_nb.engine.calls import ActionCall
 from daga_nb.engine.retries import Retries
 
-__all__ = ["KINDS_OF_TAGS", "Tag", "tags_of"]
-
-KINDS_OF_TAGS = (
-    "pivot", "save point", "retries", "timeout", "no effect", "rollback retries", "rollback timeout",
-    "rollback failed",
-)  # fmt: skip
-"""What a tag may be about, the most important first."""
-
-
-class Tag(NamedTuple):
-    """One agreement: what it is about, and what it says.
-
-    >>> print(Tag("retries", "3, from 0.5 s apart"))
-    retries: 3, from 0.5 s apart
-    """
-
-    kind: str
-    value: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.kind}: {self.value}" if self.value else self.kind
+__all__ = ["tags_of"]
 
 
 def tags_of(calls: Sequence[ActionCall], *, deadline: float) -> tuple[tuple[Tag, ...], ...]:
@@ -48,11 +28,15 @@ def _tags(call: ActionCall, deadline: float) -> list[Tag]:
     if call.pivot:
         found.append(Tag("pivot"))
     if call.save_point:
-        found.append(Tag("save point", "" if call.save_point == 1 else f"up to {call.save_point} times"))
+        times = call.save_point
+        found.append(
+            Tag("save point") if times == 1 else Tag("save point", f"up to {times} times", str(times))
+        )
     if call.retries is not None and call.retries.times:
-        found.append(Tag("retries", _retries(call.retries)))
+        found.append(Tag("retries", _retries(call.retries), str(call.retries.times)))
     if call.timeout is not None:
-        found.append(Tag("timeout", f"{call.timeout:g} s"))
+        seconds = f"{call.timeout:g} s"
+        found.append(Tag("timeout", seconds, seconds))
     if call.no_effect:
         found.append(Tag("no effect"))
     if call.rollback is not None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from daga_nb.core.moves import Policy
 from daga_nb.core.states import NodeState, RunState
 from daga_nb.debug.breakpoints import Phase
 from daga_nb.engine.faults import Where
+from daga_nb.page.agreed import agreed_of
 from daga_nb.page.doubts import doubts_of
 from daga_nb.page.effects import flaws_of, verdict_looks
 from daga_nb.render.text import elide, seconds
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from daga_nb.core.ledger import Ledger
     from daga_nb.core.next_step import NextStep
     from daga_nb.core.plan import Plan
+    from daga_nb.core.tags import Tag
     from daga_nb.debug.finding import Finding
     from daga_nb.engine.run import FlowRun
 
@@ -91,8 +94,15 @@ def edge_mode(tail: NodeState | None, head: NodeState) -> str:
     return "dead" if kind == "dead" else "done"
 
 
-def face(plan: Plan, name: str, findings: Iterable[Finding] = ()) -> dict[str, Any]:
-    """Give what never changes: the names, the batches, the looks of states and edges, what lint has found."""
+def face(
+    plan: Plan,
+    name: str,
+    findings: Iterable[Finding] = (),
+    *,
+    tags: Iterable[Iterable[Tag]] = (),
+    policy: Policy = Policy(),  # noqa: B008
+) -> dict[str, Any]:
+    """Give what never changes: names, batches, the looks of states and edges, what is agreed on, doubts."""
     rows: list[NodeState | None] = [*STATES, None]
     return {
         "name": elide(name, 60),
@@ -125,6 +135,7 @@ def face(plan: Plan, name: str, findings: Iterable[Finding] = ()) -> dict[str, A
         "phases": PHASES,
         "fault_glyph": FAULT_GLYPH,
         "failed_glyph": LOOKS[_N.FAILED].glyph,
+        "agreed": agreed_of(plan, tags, policy),
         "doubts": doubts_of(plan, findings),
     }
 
@@ -160,8 +171,11 @@ def planted_in(run: FlowRun) -> dict[str, Planted]:
     return found
 
 
-def node_mark(run: FlowRun, node: int, planted: Mapping[str, Planted]) -> list[Any]:
-    """Give what a node shows now: its state, a duration, its faults, whether it failed, its breakpoints."""
+def node_mark(run: FlowRun, node: int, planted: Mapping[str, Planted], attempt: str = "") -> list[Any]:
+    """Give what a node shows now: its state, a duration, its faults, whether it failed, its breakpoints.
+
+    `attempt` says, in place of the duration, which attempt it is at, if that is not the first one.
+    """
     name = run.plan.names[node]
     state = run.node_states[node]
     lasted = None
@@ -169,7 +183,7 @@ def node_mark(run: FlowRun, node: int, planted: Mapping[str, Planted]) -> list[A
         back = state is _N.ROLLED_BACK or state is _N.ROLLBACK_FAILED
         lasted = run.duration(name, rollback=back)
     skipped = lasted is None and state in _DONE and name in run.skipped
-    time = SKIPPED_WORD if skipped else seconds(lasted)
+    time = SKIPPED_WORD if skipped else attempt or seconds(lasted)
     failed = name in run.errors and state is not _N.UNKNOWN
     faults, breaks = planted.get(name, NOTHING)
     return [NUMBER[state], time, faults, int(failed), breaks]
@@ -203,10 +217,11 @@ def head_of(
     ways = {RunState.RUNNING: 1, RunState.RECOVERING: -1, RunState.ROLLING_BACK: -1}
     return {
         "state": RUN_NUMBER[state],
-        "next": _at_work(plan, states, busy, turning) if busy else _words(step, state, ledger),
+        "next": _at_work(plan, states, busy, state, turning) if busy else _words(step, state, ledger),
         "counts": [[NUMBER[one], count] for one, count in counts.items() if count],
         "front": plan.batch_of[busy[0]] + 1 if busy else step.batch or 0,
         "way": ways.get(state, 0),
+        "pivot": plan.ids[step.pivot] if step.pivot else -1,
     }
 
 
@@ -225,8 +240,10 @@ def _elided(names: tuple[str, ...]) -> tuple[str, ...]:
     return (*map(elide, names[:6]), *names[6:])  # no more of them are shown
 
 
-def _at_work(plan: Plan, states: Sequence[NodeState], busy: list[int], turning: bool) -> str:
+def _at_work(plan: Plan, states: Sequence[NodeState], busy: list[int], state: RunState, turning: bool) -> str:
     verb = states[busy[0]].word
+    if state is RunState.RECOVERING:
+        verb = f"back to the save point: {verb}"
     names = ", ".join(elide(plan.names[node]) for node in busy[:6])
     more = f" and {len(busy) - 6} more" if len(busy) > 6 else ""
     then = "; then it is rolled back" if turning else ""

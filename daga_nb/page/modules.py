@@ -4,7 +4,17 @@ from __future__ import annotations
 
 __all__ = ["GRAPH_MODULES", "PLAYER_MODULES", "VIEWER_MODULES"]
 
-GRAPH_MODULES = ("dom.js", "link.js", "camera.js", "badges.js", "node.js", "crowd.js", "graph.js", "stage.js")
+GRAPH_MODULES = (
+    "dom.js",
+    "link.js",
+    "camera.js",
+    "badges.js",
+    "agreed.js",
+    "node.js",
+    "crowd.js",
+    "graph.js",
+    "stage.js",
+)
 """The graph, for the canvas and all that has one."""
 
 VIEWER_MODULES = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from daga_nb.page.effects import LedgerTape
 from daga_nb.page.marks import face, head_of
 from daga_nb.page.tape import Tape, event_row, history_of
 from daga_nb.page.words import lines_of
+from daga_nb.render.agreed import room_beside
 from daga_nb.render.dot import layout
 from daga_nb.render.text import elide
 
@@ -23,8 +24,10 @@ __all__ = ["record_of"]
 MOST_LINES = 20_000
 
 
-def record_of(story: Story) -> dict[str, Any]:
+def record_of(story: Story, beside: Sequence[float] | None = None) -> dict[str, Any]:
     """Give everything that is shown of a story: its face, its layouts, its rows, its log, and each action.
+
+    `beside` is the room that each action wants beside its name, if not just that of its own marks.
 
     >>> from daga_nb import DagaFlow
     >>> record = record_of(DagaFlow([(abs, max)], name="tiny").start().story)
@@ -34,9 +37,10 @@ def record_of(story: Story) -> dict[str, Any]:
     plan = story.plan
     tape = Tape(plan, story.events, story.notes)
     end = story.at(len(story))
+    beside = room_beside(story.tags) if beside is None else beside
     return {
-        "face": face(plan, story.flow),
-        "layouts": {way: layout(plan, way).to_json() for way in ("LR", "TB")},
+        "face": face(plan, story.flow, tags=story.tags, policy=story.policy),
+        "layouts": {way: layout(plan, way, beside).to_json() for way in ("LR", "TB")},
         "nodes": [_mark(tape, node) for node in range(len(plan))],
         "head": head_of(plan, [*end.states.values()], end.state, end.next, ledger=end.ledger),
         "events": tape.rows,

@@ -10,6 +10,7 @@ from daga_nb.core.events import Event
 from daga_nb.core.moves import SKIPPED, Undo
 from daga_nb.core.plan import Plan
 from daga_nb.core.states import NodeState
+from daga_nb.core.tries import Tries
 from daga_nb.debug.preview import LONGEST_TEXT, whole
 from daga_nb.page.marks import NUMBER, RUN_NUMBER, SKIPPED_WORD
 from daga_nb.render.text import elide, seconds
@@ -36,8 +37,8 @@ _N = NodeState
 class Tape:
     """The rows of a story, ``[node, state, time, failed, at]``; of the run itself ``[-1, state, "", 0, at]``.
 
-    State, duration in words, and whether it failed are what a card shows after the event; `at` is in
-    milliseconds of run time.
+    State, duration in words (or which attempt it is, if not the first), and whether it failed are what a card
+    shows after the event; `at` is in milliseconds of run time.
 
     Examples
     --------
@@ -53,6 +54,7 @@ class Tape:
         self._of: list[list[int]] = [[] for _ in plan.names]
         self._ids = plan.ids
         self._failed: set[str] = set()
+        self._tries = Tries()
         for event, note in zip(events, notes, strict=True):
             self.add(event, note)
 
@@ -68,8 +70,9 @@ class Tape:
                 self._failed.discard(event.node)
             state = NUMBER[event.state]  # type: ignore[index]
             node = self._ids[event.node]
+            attempt = self._tries.add(event)
             kept = event.state is _N.KEPT and self._of[node]  # it was not called again
-            time = self.rows[self._of[node][-1]][2] if kept else seconds(note.took)
+            time = self.rows[self._of[node][-1]][2] if kept else attempt or seconds(note.took)
             if event.reason == SKIPPED:
                 time = SKIPPED_WORD
             self._of[node].append(len(self.rows))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from daga_nb.core.events import Event
 from daga_nb.core.plan import Plan
 from daga_nb.core.states import NodeState
+from daga_nb.core.tries import is_retry
 from daga_nb.debug.preview import whole
 from daga_nb.page.marks import NUMBER, RUN_NUMBER
 from daga_nb.render.text import elide
@@ -14,7 +15,7 @@ from daga_nb.render.text import elide
 if TYPE_CHECKING:
     from daga_nb.debug.story import Note, Story
 
-__all__ = ["LONGEST_PART", "TOGETHER", "Line", "joined", "line_of", "lines_of"]
+__all__ = ["LONGEST_PART", "TOGETHER", "Line", "is_together", "joined", "line_of", "lines_of"]
 
 Line = list[Any]
 """A line of a log: ``[kind, time, state, place, words, more, seq]``.
@@ -53,9 +54,14 @@ def line_of(plan: Plan, event: Event, note: Note) -> Line:
         more = f"{outcome} ({more})" if more else outcome
     batch = plan.batch_of[plan.ids[event.node]] + 1
     words = f"{elide(event.node, 60)} {state.word}"
-    if state in TOGETHER:
+    if is_together(event):
         more = ""
     return ["node", time, NUMBER[state], f"batch {batch}", words, _short(more), event.seq]
+
+
+def is_together(event: Event) -> bool:
+    """Whether one line tells of this event and of those of its batch; a retry has a line of its own."""
+    return event.state in TOGETHER and not is_retry(event)
 
 
 def _short(text: str) -> str:
@@ -86,7 +92,7 @@ def lines_of(story: Story) -> list[Line]:
             found.append(["print", "", -1, "", whole(waiting[1]), "", waiting[0]])
             waiting, together = next(printed, None), None
         line = line_of(story.plan, event, note)
-        if event.node is None or event.state not in TOGETHER:
+        if event.node is None or not is_together(event):
             together = None
             found.append(line)
             continue

@@ -73,6 +73,10 @@ class Course:
     ----------
     end
         How far it has come, in seconds of run time: its last event, or while something runs, now.
+    turn
+        When the run turned back for the first time; None if never.
+    saved
+        Whether that was only to a save point.
     left
         What is left after an incomplete rollback, in words.
     """
@@ -93,10 +97,12 @@ class Course:
         self.points: list[tuple[float, int]] = []
         self.failures: list[tuple[int, float]] = []
         self.turn: float | None = None
+        self.saved = False
         for event in events:
             if event.node is None:
                 if isinstance(event.state, RunState) and event.state.back and self.turn is None:
                     self.turn = event.at  # later ones are rollbacks that are tried again
+                    self.saved = event.state is RunState.RECOVERING
             elif isinstance(event.state, NodeState):
                 node = plan.ids[event.node]
                 if event.state not in _BUSY and self.states[node] not in _BUSY:

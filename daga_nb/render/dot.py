@@ -63,14 +63,16 @@ _ADVICE = (
 )
 
 
-def dot_source(plan: Plan, direction: Direction = "LR") -> str:
+def dot_source(plan: Plan, direction: Direction = "LR", beside: Sequence[float] = ()) -> str:
     """Give the plan as DOT text: each batch is a rank, the input marker stands before batch 1.
+
+    `beside` is the room that each node wants beside its name, in pixels.
 
     >>> import networkx as nx
     >>> "n0 -> n1" in dot_source(Plan.compile(nx.DiGraph([("a", "b")]), str))
     True
     """
-    sizes = Sizes(_checked(plan, direction), direction)
+    sizes = Sizes(_checked(plan, direction), direction, beside)
     graph = graphviz.Digraph("plan", engine="dot")
     graph.attr(
         "graph",
@@ -94,11 +96,12 @@ def dot_source(plan: Plan, direction: Direction = "LR") -> str:
     return str(graph.source)
 
 
-def layout(plan: Plan, direction: Direction = "LR") -> Layout:
+def layout(plan: Plan, direction: Direction = "LR", beside: Sequence[float] = ()) -> Layout:
     """Place the parts of a plan's picture.
 
     `dot` does it if it is on the PATH, else pygraphviz, else a plainer layout of our own. Plans too big for
     Graphviz to be quick get the plain one at once. The same plan always gets the same places.
+    `beside` is the room that each node wants beside its name, in pixels.
 
     Warns
     -----
@@ -108,8 +111,8 @@ def layout(plan: Plan, direction: Direction = "LR") -> Layout:
     _checked(plan, direction)
     crossed = sum(plan.batch_of[head] - plan.batch_of[tail] for tail, head in edges_of(plan) if tail != ROOT)
     if len(plan) + crossed > EFFORT:
-        return plain_layout(plan, direction)
-    source = dot_source(plan, direction)
+        return plain_layout(plan, direction, beside)
+    source = dot_source(plan, direction, beside)
     troubles = []
     for engine, command in _engines().items():
         try:
@@ -117,13 +120,15 @@ def layout(plan: Plan, direction: Direction = "LR") -> Layout:
             if answer is None:
                 troubles.append(f"{engine} took longer than {TIMEOUT:g} s")
                 break
-            found = _read(plan, direction, answer, engine)
-            return found if max(found.width, found.height) < FARTHEST else plain_layout(plan, direction)
+            found = _read(plan, direction, answer, engine, beside)
+            return (
+                found if max(found.width, found.height) < FARTHEST else plain_layout(plan, direction, beside)
+            )
         except (OSError, subprocess.CalledProcessError, ValueError, LookupError, TypeError) as error:
             troubles.append(f"{engine} failed ({type(error).__name__})")
     why = "; ".join(troubles) if troubles else f"no Graphviz was found: {_ADVICE}"
     warnings.warn(f"the graph is drawn with a plain layout: {why}", LayoutWarning, stacklevel=2)
-    return plain_layout(plan, direction)
+    return plain_layout(plan, direction, beside)
 
 
 def _checked(plan: Plan, direction: str) -> Plan:
@@ -180,7 +185,7 @@ def _touches(points: Sequence[Point], boxes: Sequence[tuple[Point, tuple[float, 
     return False
 
 
-def _read(plan: Plan, direction: Direction, text: str, engine: str) -> Layout:
+def _read(plan: Plan, direction: Direction, text: str, engine: str, beside: Sequence[float] = ()) -> Layout:
     """Read Graphviz's JSON, whose y grows upwards."""
     data: dict[str, Any] = json.loads(text)
 
@@ -197,7 +202,7 @@ def _read(plan: Plan, direction: Direction, text: str, engine: str) -> Layout:
             centres[node] = turn(entry["pos"])
     if len(centres) != len(numbers):
         raise ValueError("Graphviz lost a node")
-    sizes = Sizes(plan, direction)
+    sizes = Sizes(plan, direction, beside)
     if wraps(plan, sizes):
         columns = [sorted(batch, key=lambda node: centres[node][1]) for batch in plan.batches]
         return stack(plan, sizes, columns, engine)

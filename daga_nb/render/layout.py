@@ -135,16 +135,19 @@ class Layout:
 
 
 class Sizes:
-    """How much room each node takes: its name decides; in a column or a grid, the widest one for all."""
+    """How much room each node takes: its name decides; in a column or a grid, the widest one for all.
 
-    def __init__(self, plan: Plan, direction: Direction) -> None:
+    `beside` is the room that each wants beside its name, in pixels; nothing if it is empty.
+    """
+
+    def __init__(self, plan: Plan, direction: Direction, beside: Sequence[float] = ()) -> None:
         self.direction = direction
         self.wrap = WRAP[direction]
         broadest = max(map(len, plan.batches), default=0)
         self.gap = GAP_ALONG + min(1.2 * broadest, GAP_WIDER)
         wished = [
-            max(MIN_WIDTH, NAME_AT + text_width(elide(name), NAME_SIZE, bold=True) + 14.0)
-            for name in plan.names
+            max(MIN_WIDTH, NAME_AT + text_width(elide(name), NAME_SIZE, bold=True) + 14.0) + more
+            for name, more in zip(plan.names, beside or [0.0] * len(plan), strict=True)
         ]
         if direction == "LR":
             self._align(plan, wished, 0)

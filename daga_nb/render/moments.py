@@ -1,7 +1,8 @@
-"""Stories as static pictures: one at any of its moments, or two at their ends, one below the other."""
+"""Stories as static pictures: one at any of its moments, or several at their ends, one below the other."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
@@ -9,6 +10,7 @@ from matplotlib.figure import Figure
 
 from daga_nb.core.events import Event
 from daga_nb.core.states import NodeState
+from daga_nb.core.tries import Tries
 from daga_nb.render.dot import Direction
 from daga_nb.render.drawn import Drawn
 from daga_nb.render.ink import salt_of
@@ -31,6 +33,7 @@ def picture_of_story(
 ) -> Picture:
     """Give how a run stood after its first `position` events as a picture; by default, at its end."""
     moment = story.at(len(story) if position is None else position)
+    tries = Tries(story.events[: moment.position])
     took: dict[tuple[str, bool], float | None] = {}
     failed: set[str] = set()
     for event, note in zip(story.events[: moment.position], story.notes, strict=False):
@@ -51,13 +54,15 @@ def picture_of_story(
         moment.states.values(),
         direction=direction,
         details=[
-            "" if state in QUIET else seconds(took.get((node, state in UNDONE)))
+            tries.of(node) or ("" if state in QUIET else seconds(took.get((node, state in UNDONE))))
             for node, state in moment.states.items()
         ],
         failed={story.plan.ids[one] for one in failed},
         title=f"{story.flow}, {name}" if name else story.flow,
         text=words,
         run_state=moment.state,
+        tags=story.tags,
+        policy=story.policy,
     )
 
 
@@ -68,14 +73,14 @@ def _words(event: Event | None) -> str:
 
 
 class TwinPicture(Drawn):
-    """Two pictures, one below the other, with a line above them.
+    """Several pictures, one below the other, with a line above them.
 
     Examples
     --------
     >>> import networkx as nx
     >>> from daga_nb.core.plan import Plan
     >>> picture = Picture(Plan.compile(nx.DiGraph([("quote", "pay")]), str))
-    >>> print(TwinPicture(picture, picture, "no difference"))
+    >>> print(TwinPicture([picture, picture], "no difference"))
     no difference
     <BLANKLINE>
     batch 1: quote
@@ -85,14 +90,14 @@ class TwinPicture(Drawn):
     batch 2: pay
     """
 
-    def __init__(self, one: Picture, other: Picture, words: str) -> None:
-        self.one, self.other = one, other
+    def __init__(self, pictures: Iterable[Picture], words: str) -> None:
+        self.pictures = tuple(pictures)
         self.words = elide(words, LONGEST_WORDS)
 
     @cached_property
     def text(self) -> str:
         """The pictures as plain text, one below the other."""
-        return "\n\n".join([self.words, self.one.text, self.other.text])
+        return "\n\n".join([self.words, *(picture.text for picture in self.pictures)])
 
     @property
     def _title(self) -> str:
@@ -104,14 +109,13 @@ class TwinPicture(Drawn):
 
     @cached_property
     def _figure(self) -> Figure:
-        return paint(self.one.scene, self.other.scene, above=Heading("", None, self.words, LONGEST_WORDS))
+        scenes = [picture.scene for picture in self.pictures]
+        return paint(*scenes, above=Heading("", None, self.words, LONGEST_WORDS))
 
 
-def picture_of_twin(found: Any, direction: Direction = "LR") -> TwinPicture:
-    """Give two runs that are compared as a picture: where they went apart, and how each of them ended."""
-    one, other = (
-        picture_of_story(story, None, direction, name)
-        for story, name in ((found.one, "run A"), (found.other, "run B"))
-    )
-    words = "no difference in what happened" if found.first is None else f"first difference: {found.first}"
-    return TwinPicture(one, other, words)
+def picture_of_twin(table: Any, direction: Direction = "LR") -> TwinPicture:
+    """Give runs that are compared as a picture: where they went apart, and how each of them ended."""
+    pictures = [picture_of_story(story, None, direction, name) for name, story in table.stories.items()]
+    first = table.first
+    words = "no difference in what happened" if first is None else f"first difference: {first}"
+    return TwinPicture(pictures, words)

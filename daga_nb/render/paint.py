@@ -9,16 +9,40 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.path import Path
 
+from daga_nb.core.moves import Policy
 from daga_nb.core.plan import Plan
 from daga_nb.core.states import NodeState, RunState
-from daga_nb.render.ink import rounded, width_of
+from daga_nb.core.tags import Tag
+from daga_nb.render.agreed import (
+    MARK_SIZE,
+    POLICY_GLYPH,
+    TAG_LOOKS,
+    kinds_in,
+    marks_of,
+    room_beside,
+    saved_in,
+)
+from daga_nb.render.ink import glyph_path, rounded, width_of
 from daga_nb.render.layout import NAME_AT, NAME_SIZE, ROOT, Edge, Layout
 from daga_nb.render.sheet import Heading, Legend, Sheet
 from daga_nb.render.text import elide
-from daga_nb.render.theme import EDGE_LOOKS, FAULT_GLYPH, LIGHT, LOOKS, ROOT_GLYPH, Look, edge_kind
+from daga_nb.render.theme import (
+    EDGE_LOOKS,
+    FAULT_GLYPH,
+    LIGHT,
+    LOOKS,
+    ROOT_GLYPH,
+    Look,
+    edge_kind,
+)
 
 __all__ = ["Scene", "paint"]
 
+
+MARKS_END = 11.0
+SECOND_SIZE = 10.5
+SAVE_LINE_AT = 5.0
+"""Pixels from a band to the line of the save point behind it."""
 
 _N = NodeState
 
@@ -36,6 +60,8 @@ class Scene:
     title: str
     text: str
     run_state: RunState | None
+    tags: Sequence[Sequence[Tag]]
+    policy: Policy
 
 
 def paint(*scenes: Scene, above: Heading | None = None) -> Figure:
@@ -62,6 +88,7 @@ class _Painter:
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
         self.heading = Heading(scene.title, scene.run_state, scene.text)
+        self.beside = room_beside(scene.tags) or (0.0,) * len(scene.plan)
         self.width = max(scene.layout.width, self.heading.width, 240.0)
 
     def height_in(self, width: float) -> float:
@@ -75,10 +102,12 @@ class _Painter:
         self.heading.draw(sheet, top)
         Legend(self._legend_words(), sheet.width).draw(sheet, self.top + self.scene.layout.height)
         self._bands()
+        self._save_points()
         self._edges()
         self._root()
         self._boxes()
         self._labels()
+        self._marks()
         self._badges()
 
     def _bands(self) -> None:
@@ -92,6 +121,19 @@ class _Painter:
                 self.sheet.text(centre, band.y + self.top + 20, label, 11.5, LIGHT.soft, ha="center")
             else:
                 self.sheet.text(band.x + 12, band.y + self.top + 20, label, 11.5, LIGHT.soft)
+
+    def _save_points(self) -> None:
+        """Draw a line behind each batch that ends in a save point, dashed as long as it is not reached."""
+        layout = self.scene.layout
+        for batch, reached in saved_in(self.scene.plan, self.scene.policy, self.scene.states).items():
+            band = layout.bands[batch]
+            x, y = band.x, band.y + self.top
+            if layout.direction == "LR":
+                ends = [(x + band.width + SAVE_LINE_AT, y), (x + band.width + SAVE_LINE_AT, y + band.height)]
+            else:
+                ends = [(x, y + band.height + SAVE_LINE_AT), (x + band.width, y + band.height + SAVE_LINE_AT)]
+            weight, dash = (2.2, ()) if reached else (1.4, (3.0, 4.0))
+            self.sheet.shapes([Path(ends)], 1.5, edgecolors=LIGHT.ink, weight=weight, dash=dash)
 
     def _edges(self) -> None:
         groups: dict[str, list[Edge]] = {"plain": [], "dead": [], "back": []}
@@ -158,12 +200,13 @@ class _Painter:
             for node in nodes:
                 box, name = scene.layout.boxes[node], elide(scene.plan.names[node])
                 x, y = box.x, box.y + self.top
-                room = box.width - (NAME_AT + 8 if look else 16)
+                beside = self.beside[node]
+                room = box.width - beside - (NAME_AT + 8 if look else 16)
                 wide = width_of(name, NAME_SIZE, True)
                 size = NAME_SIZE * min(1.0, room / wide) if wide else NAME_SIZE
                 if look is None:
                     self.sheet.text(
-                        x + box.width / 2, y + 31, name, size, LIGHT.ink,
+                        x + (box.width - beside) / 2, y + 31, name, size, LIGHT.ink,
                         bold=True, ha="center", zorder=6,
                     )  # fmt: skip
                     continue
@@ -172,11 +215,30 @@ class _Painter:
                 if look.struck:
                     line = Path([(x + NAME_AT, y + 19), (x + NAME_AT + min(wide, room), y + 19)])
                     self.sheet.shapes([line], 7, edgecolors=colour, weight=1.3)
-                self.sheet.text(x + NAME_AT, y + 41, self._second(node, look), 10.5, look.light.ink, zorder=6)
+                second = self._second(node, look)
+                small = SECOND_SIZE * min(1.0, (box.width - NAME_AT - 8) / width_of(second, SECOND_SIZE))
+                self.sheet.text(x + NAME_AT, y + 41, second, small, look.light.ink, zorder=6)
 
     def _second(self, node: int, look: Look) -> str:
         detail = self.scene.details[node] if self.scene.details else ""
-        return f"{look.word} · {elide(detail, 16)}" if detail else look.word
+        return f"{look.word} · {elide(detail, 24)}" if detail else look.word
+
+    def _marks(self) -> None:
+        """Write what each action has agreed on to the right of its name."""
+        states = self.scene.states
+        for node, tags in enumerate(self.scene.tags):
+            box = self.scene.layout.boxes[node]
+            x, y = box.x + box.width - MARKS_END, box.y + self.top + (22 if states else 30)
+            done = states is not None and states[node] is _N.SUCCEEDED
+            for mark in reversed(marks_of(tags)):
+                glyph = mark.reached if done else mark.glyph
+                if mark.short:
+                    self.sheet.text(x, y, mark.short, MARK_SIZE - 1.5, LIGHT.ink, ha="right", zorder=6)
+                    x -= width_of(mark.short, MARK_SIZE - 1.5) + 2
+                shape = glyph_path(glyph, MARK_SIZE)
+                wide = float(shape.get_extents().width)
+                self.sheet.stamp([shape], [(x - wide / 2, y - 4)], 6, facecolors=LIGHT.ink)
+                x -= wide + 6
 
     def _badges(self) -> None:
         """Mark the actions that failed, also after they were undone, and those with a planted fault."""
@@ -209,4 +271,6 @@ class _Painter:
             words.append((LOOKS[_N.FAILED].glyph, "failed before its rollback", ink))
         if scene.faults:
             words.append((FAULT_GLYPH, "fault planted", ink))
+        words += [(TAG_LOOKS[kind].glyph, TAG_LOOKS[kind].words, LIGHT.ink) for kind in kinds_in(scene.tags)]
+        words += [(POLICY_GLYPH, choice, LIGHT.ink) for choice in scene.policy.choices]
         return words

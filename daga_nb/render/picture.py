@@ -8,8 +8,12 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from daga_nb.core.moves import Policy
 from daga_nb.core.plan import Plan
 from daga_nb.core.states import NodeState, RunState
+from daga_nb.core.tags import Tag
+from daga_nb.core.tries import Tries
+from daga_nb.render.agreed import POLICY_GLYPH, choices_of, room_beside
 from daga_nb.render.dot import Direction, Layout, layout
 from daga_nb.render.drawn import Drawn
 from daga_nb.render.ink import salt_of
@@ -47,6 +51,10 @@ class Picture(Drawn):
         The nodes in which a fault is planted.
     title, text, run_state
         The line above the graph.
+    tags
+        What each action has agreed on.
+    policy
+        What the flow has chosen for its runs.
 
     Examples
     --------
@@ -70,11 +78,15 @@ class Picture(Drawn):
         title: str = "",
         text: str = "",
         run_state: RunState | None = None,
+        tags: Sequence[Sequence[Tag]] = (),
+        policy: Policy = Policy(),  # noqa: B008
     ) -> None:
         self.plan = plan
         self.states = None if states is None else tuple(states)
         self.details = tuple(details or ())
-        for given in (self.states, self.details or None):
+        self.tags = tuple(map(tuple, tags))
+        self.policy = policy
+        for given in (self.states, self.details or None, self.tags or None):
             if given is not None and len(given) != len(plan):
                 raise ValueError(f"the plan has {len(plan)} nodes, but {len(given)} values were given")
         self.failed = frozenset(failed)
@@ -88,7 +100,7 @@ class Picture(Drawn):
     @cached_property
     def layout(self) -> Layout:
         """Where things stand."""
-        return self._layout or layout(self.plan, self._direction)
+        return self._layout or layout(self.plan, self._direction, room_beside(self.tags))
 
     @cached_property
     def text(self) -> str:
@@ -101,6 +113,8 @@ class Picture(Drawn):
         lines = [" · ".join(first)] if first else []
         for number, batch in enumerate(self.plan.batches, start=1):
             lines.append(f"batch {number}: " + ", ".join(map(self._node_text, batch)))
+        if choices := choices_of(self.policy):
+            lines.append(f"{POLICY_GLYPH} {choices}")
         return "\n".join(lines)
 
     def _node_text(self, node: int) -> str:
@@ -113,9 +127,11 @@ class Picture(Drawn):
             if node in self.failed and self.states[node] is not NodeState.FAILED:
                 said.append("had failed")
         if self.details and self.details[node]:
-            said.append(elide(self.details[node], 16))
+            said.append(elide(self.details[node], 24))
         if node in self.faults:
             said.append(f"{FAULT_GLYPH} fault planted")
+        if self.tags:
+            said += [elide(str(tag), 60) for tag in self.tags[node]]
         return f"{name} ({', '.join(said)})" if said else name
 
     @cached_property
@@ -140,6 +156,8 @@ class Picture(Drawn):
             title=self.title,
             text=self.caption,
             run_state=self.run_state,
+            tags=self.tags,
+            policy=self.policy,
         )
 
     @cached_property
@@ -149,7 +167,14 @@ class Picture(Drawn):
 
 def picture_of_flow(flow: Any, direction: Direction = "LR") -> Picture:
     """Give the graph of a flow as a picture, without states."""
-    return Picture(flow.plan, direction=direction, title=flow.name, text=_counts(flow.plan))
+    return Picture(
+        flow.plan,
+        direction=direction,
+        title=flow.name,
+        text=_counts(flow.plan),
+        tags=flow.tags,
+        policy=flow.policy,
+    )
 
 
 def picture_of_run(run: Any, direction: Direction = "LR") -> Picture:
@@ -158,8 +183,9 @@ def picture_of_run(run: Any, direction: Direction = "LR") -> Picture:
     states = tuple(run.node_states)
     failed = {plan.ids[name] for name in run.errors if states[plan.ids[name]] is not NodeState.UNKNOWN}
     planted = {plan.ids[fault.at] for fault in run.faults if fault.at in plan.ids}
+    tries = Tries(run.events)
     details = [
-        "" if state in QUIET else seconds(run.duration(name, rollback=state in UNDONE))
+        tries.of(name) or ("" if state in QUIET else seconds(run.duration(name, rollback=state in UNDONE)))
         for name, state in zip(plan.names, states, strict=True)
     ]
     return Picture(
@@ -172,6 +198,8 @@ def picture_of_run(run: Any, direction: Direction = "LR") -> Picture:
         title=run.flow.name,
         text=run.next.what_is_left if run.state.ended else str(run.next),
         run_state=run.state,
+        tags=run.tags,
+        policy=run.policy,
     )
 
 

@@ -24,13 +24,13 @@ from daga_nb.render.layout import (
 __all__ = ["plain_layout", "stack", "wraps"]
 
 
-def plain_layout(plan: Plan, direction: Direction) -> Layout:
+def plain_layout(plan: Plan, direction: Direction, beside: Sequence[float] = ()) -> Layout:
     """Place the nodes without Graphviz, in time linear in the plan (but for sorting each batch).
 
     Batches become columns (or rows). Within one, nodes stand in the order of the mean place of their
     neighbours, swept forward and back, which leaves out most needless crossings.
     """
-    return stack(plan, Sizes(plan, direction), _ordered(plan), "plain")
+    return stack(plan, Sizes(plan, direction, beside), _ordered(plan), "plain")
 
 
 def wraps(plan: Plan, sizes: Sizes) -> bool:

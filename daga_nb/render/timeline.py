@@ -9,13 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from daga_nb.core.states import NodeState
+from daga_nb.core.states import NodeState, RunState
 from daga_nb.render.bars import Bar, Course
 from daga_nb.render.ink import POINT, drawing, font, rounded, salt_of, width_of
 from daga_nb.render.sheet import SIDE, Heading, Legend, Sheet
 from daga_nb.render.shown import Shown
 from daga_nb.render.text import elide, seconds
-from daga_nb.render.theme import LIGHT, LOOKS, Look
+from daga_nb.render.theme import LIGHT, LOOKS, RUN_LOOKS, Look
 
 __all__ = ["Timeline", "timeline"]
 
@@ -171,8 +171,9 @@ class _Chart:
             middle = (self.left + self.right) / 2, (self.top + self.bottom) / 2 + 5
             self.sheet.text(*middle, "nothing has run yet", 14, LIGHT.soft, ha="center", zorder=3)
         if course.turn is not None:
-            look = LOOKS[_N.ROLLING_BACK]
-            self._sign(course.turn, 32.0, look.glyph, "the rollback begins", look.light.ink, (4, 3))
+            look = RUN_LOOKS[RunState.RECOVERING if course.saved else RunState.ROLLING_BACK]
+            words = "back to the save point" if course.saved else "the rollback begins"
+            self._sign(course.turn, 32.0, look.glyph, words, look.light.ink, (4, 3))
         if course.failures:
             node, at = course.failures[0]
             others = len(course.failures) - 1

@@ -13,6 +13,7 @@ from daga_nb.errors import FlowDefinitionError, describe
 from daga_nb.page.bundle import module, style
 from daga_nb.page.marks import face, head
 from daga_nb.page.modules import GRAPH_MODULES
+from daga_nb.render.agreed import room_beside
 from daga_nb.render.dot import layout
 from daga_nb.widgets.commands import Command, parse
 from daga_nb.widgets.feed import Feed
@@ -52,14 +53,15 @@ class GraphWidget(PicturedWidget):
         check_view(direction, height)
         self.ignored = 0
         self._run = run
+        self._beside = room_beside(run.tags)
         self._home = Home(self._complain)
         self._feed = Feed(self._tell, self._keep, self._extras, self._heard, self._head)
         self._feed.follow(run)
         super().__init__(
             direction=direction,
             height=height,
-            _face=face(run.plan, run.flow.name, run.flow.lint()),
-            _layouts={direction: layout(run.plan, direction).to_json()},
+            _face=face(run.plan, run.flow.name, run.flow.lint(), tags=run.tags, policy=run.policy),
+            _layouts={direction: layout(run.plan, direction, self._beside).to_json()},
             _now=self._feed.snapshot(),
             **traits,
         )
@@ -89,7 +91,8 @@ class GraphWidget(PicturedWidget):
     @traitlets.observe("direction")
     def _lay_out(self, change: Any) -> None:
         if change.new not in self._layouts:
-            self._layouts = {**self._layouts, change.new: layout(self._run.plan, change.new).to_json()}
+            made = layout(self._run.plan, change.new, self._beside)
+            self._layouts = {**self._layouts, change.new: made.to_json()}
 
     def _cell_has_run(self) -> None:
         self._feed.rest()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from daga_nb.core.events import Event
+from daga_nb.core.tries import Tries
 from daga_nb.engine.run import FlowRun
 from daga_nb.page.marks import Planted, head, node_mark, planted_in
 from daga_nb.widgets.loop import Throttle
@@ -74,6 +75,7 @@ class Feed:
         self._anew = False
         self._changed: set[int] = set()
         self._planted: dict[str, Planted] = {}
+        self._tries = Tries()
         self._head: dict[str, Any] = {}
         self._lock = threading.RLock()
         self._frames = Throttle(self.flush, FRAME)
@@ -88,6 +90,7 @@ class Feed:
         with self._lock:
             self._changed = set()
             self._planted = planted_in(run)
+            self._tries = Tries(run.events)
             self._head = self._head_of(run)
             self._anew = True
 
@@ -99,6 +102,7 @@ class Feed:
     def _hear(self, event: Event) -> None:
         if self._run is None:
             return
+        self._tries.add(event)
         if event.node is not None:
             self._changed.add(self._run.plan.ids[event.node])
         if self._on_event is not None:
@@ -117,8 +121,11 @@ class Feed:
             return {}
         with self._lock:
             planted = planted_in(run)
-            nodes = [node_mark(run, node, planted) for node in range(len(run.plan))]
+            nodes = [self._mark(run, node, planted) for node in range(len(run.plan))]
             return {"v": self._version, "nodes": nodes, "head": self._head_of(run), **self._extras(None)}
+
+    def _mark(self, run: FlowRun, node: int, planted: Mapping[str, Planted]) -> list[Any]:
+        return node_mark(run, node, planted, self._tries.of(run.plan.names[node]))
 
     def tell_all(self) -> None:
         """Send a snapshot: to a view that has just opened, or because the run is another one."""
@@ -149,7 +156,7 @@ class Feed:
         self._planted = planted
         message: dict[str, Any] = {}
         if changed:
-            message["nodes"] = [[node, *node_mark(run, node, planted)] for node in sorted(changed)]
+            message["nodes"] = [[node, *self._mark(run, node, planted)] for node in sorted(changed)]
         now = self._head_of(run)
         if now != self._head:
             message["head"] = self._head = now

@@ -13,7 +13,7 @@ from daga_nb.core.events import Event
 from daga_nb.core.plan import Plan
 from daga_nb.core.states import NodeState
 from daga_nb.debug.preview import whole
-from daga_nb.page.words import LONGEST_PART, TOGETHER, Line, joined, line_of
+from daga_nb.page.words import LONGEST_PART, Line, is_together, joined, line_of
 from daga_nb.render.text import elide
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class Log:
         """Add an event, in words."""
         line = line_of(plan, event, note)
         with self._lock:
-            if event.node is None or event.state not in TOGETHER:
+            if event.node is None or not is_together(event):
                 self._open = None
                 self._append(line)
                 return

@@ -23,6 +23,8 @@ class Graph {
     this.touching = [];
     /** @type {any[]} */
     this.bands = [];
+    /** The lines behind save points. @type {any[]} */
+    this.saves = [];
     this.layout = null;
     this.selected = -1;
     /** The action that the moment is about. */
@@ -43,6 +45,8 @@ class Graph {
     this.bands = layout.bands.map((/** @type {any} */ box, /** @type {number} */ index) =>
       bandOf(box, index, layout.direction),
     );
+    const saves = this.face.agreed.saves;
+    this.saves = saves.map((/** @type {number} */ batch) => saveLine(layout.bands[batch - 1], batch, layout.direction));
     this.touching = layout.boxes.map(() => []);
     this.edges = layout.edges.map((/** @type {any} */ { tail, head, points }, /** @type {number} */ index) => {
       if (tail >= 0) this.touching[tail].push(index);
@@ -58,7 +62,7 @@ class Graph {
     const [edges, cards] = this.shown;
     edges.replaceChildren(...this.edges.map((edge) => edge.element));
     cards.replaceChildren(...this.cards.map((card) => card.element));
-    this.world.replaceChildren(svg("g", {}, ...this.bands), edges, rootOf(layout.root), cards);
+    this.world.replaceChildren(svg("g", {}, ...this.bands, ...this.saves), edges, rootOf(layout.root), cards);
     if (marks.length) this.paintAll(marks);
     this.cards[this.now]?.element.classList.add("dnb-here");
     if (this.selected >= 0) this.select(this.selected);
@@ -68,6 +72,7 @@ class Graph {
   paintAll(marks) {
     marks.forEach((mark, number) => this.cards[number]?.paint(mark));
     this.edges.forEach((_, index) => this.paintEdge(index));
+    this.paintSaves();
     this.crowd.change();
   }
 
@@ -83,8 +88,15 @@ class Graph {
       this.touching[number].forEach((index) => touched.add(index));
     }
     touched.forEach((index) => this.paintEdge(index));
+    this.paintSaves();
     this.crowd.change();
     if (moved.length <= FLASHES && !this.crowd.many && !calm()) moved.forEach((card) => card.flash());
+  }
+
+  paintSaves() {
+    if (!this.saves.length) return;
+    const reached = reachedBatch(this.face, this.cards);
+    for (const line of this.saves) line.classList.toggle("dnb-reached", Number(line.dataset.batch) <= reached);
   }
 
   /** @param {number} index */

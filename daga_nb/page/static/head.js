@@ -19,6 +19,9 @@ class Head {
     this.face = face;
     this.facts = html("span", { class: "dnb-soft dnb-facts" });
     this.chip = html("span", { class: "dnb-chip", style: `width: ${chipWidth(face)}px` });
+    const pivots = face.agreed.pivots;
+    /** It takes its room from the start: nothing moves when the pivot is passed. */
+    this.pivot = html("span", { class: "dnb-past-pivot", hidden: !pivots.length }, "◆ past the pivot ", html("b"));
     this.progress = html("span", { class: "dnb-progress", role: "progressbar", "aria-label": "progress", "aria-valuemin": 0 });
     this.status = html("span", { class: "dnb-next", role: "status", "aria-live": "polite" });
     this.element = html(
@@ -27,10 +30,20 @@ class Head {
       html("b", { class: "dnb-title", text: face.name, title: face.name }),
       this.facts,
       this.chip,
+      this.pivot,
       this.progress,
       this.status,
     );
     this.held = this.pausing = this.past = false;
+    this.passed(-1);
+  }
+
+  /** Say that the run has passed a point of no return; -1 for none. @param {number} node */
+  passed(node) {
+    const [first] = this.face.agreed.pivots;
+    if (first === undefined) return;
+    this.pivot.classList.toggle("dnb-passed", node >= 0);
+    this.pivot.querySelector("b").textContent = this.pivot.title = this.face.labels[node >= 0 ? node : first];
   }
 
   /** @param {any} facts */
@@ -49,6 +62,7 @@ class Head {
    */
   show(head, past) {
     this.last = head;
+    this.passed(head.pivot ?? -1);
     this.past = past;
     const total = this.face.names.length;
     const idle = this.face.looks[0].key;

@@ -14,6 +14,7 @@ class Inspector {
     this.drawn = {};
     this.title = html("h4");
     this.state = html("div", { class: "dnb-soft dnb-inspector-state" });
+    this.agreed = html("dl", { class: "dnb-agreed-row" });
     this.rows = html("dl");
     this.doubts = html("div", { class: "dnb-doubts" });
     this.errors = html("div");
@@ -46,6 +47,7 @@ class Inspector {
         html("div", { class: "dnb-label" }, html("span", { text: "stop before" })),
         html("div", { class: "dnb-toggles dnb-stop-toggles" }, ...this.stops, this.until),
       ),
+      this.agreed,
       this.errors,
       this.rows,
       this.doubts,
@@ -105,6 +107,7 @@ class Inspector {
     this.body.hidden = false;
     this.title.textContent = this.face.names[node];
     for (const section of [this.rows, this.errors, this.sources, this.events]) section.replaceChildren();
+    this.agreed.replaceChildren(...agreedRow(this.face, node));
     this.doubts.replaceChildren(...doubtRows(doubtsOf(this.face, node)));
     for (const made of [...this.toggles, ...this.stops]) enable(made, false);
     this.scroll.scrollTop = 0;

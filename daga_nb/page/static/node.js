@@ -26,7 +26,9 @@ class NodeCard {
     this.mark = [-1, "", 0, 0, 0];
     const unit = height / 52;
     const center = height / 2;
+    this.marks = new Marks(face, number, width, center - 9 * unit);
     const room = width - BESIDE_NAME;
+    const roomForName = room - this.marks.room;
     this.halo = svg("rect", { class: "dnb-halo", x: -5, y: -5, width: width + 10, height: height + 10, rx: 14 });
     this.ring = svg("rect", { class: "dnb-ring", x: -5, y: -5, width: width + 10, height: height + 10, rx: 14 });
     this.body = svg("rect", { class: "dnb-body", width, height, rx: 10 });
@@ -40,7 +42,7 @@ class NodeCard {
       x: GLYPH_COLUMN * unit,
       y: center - 9 * unit,
       "font-size": size,
-      text: fitted(face.labels[number], room, `640 ${size}px ${FONT}`),
+      text: fitted(face.labels[number], roomForName, `640 ${size}px ${FONT}`),
     });
     const large = 21 * unit;
     this.large = svg("text", {
@@ -48,7 +50,7 @@ class NodeCard {
       x: GLYPH_COLUMN * unit,
       y: center,
       "font-size": large,
-      text: fitted(face.labels[number], room + 2, `640 ${large}px ${FONT}`),
+      text: fitted(face.labels[number], room + 2 - this.marks.room * MARKS_FROM_AFAR, `640 ${large}px ${FONT}`),
     });
     this.farName = svg("text", {
       class: "dnb-far-name",
@@ -83,6 +85,7 @@ class NodeCard {
       this.farFault,
       this.word,
     );
+    if (this.marks.element) this.element.append(this.marks.element);
     /** What lint has found of it, but for notes. @type {string[][]} */
     this.doubts = doubtsOf(face, number).filter(([, kind]) => kind !== "note");
     this.doubt = this.doubts.length ? doubtBadge(this.doubts, height) : null;
@@ -109,8 +112,10 @@ class NodeCard {
       if (one === distance) this.body.after(...elements);
       else elements.forEach((element) => element.remove());
     }
-    if (distance === "far") this.doubt?.remove();
-    else if (this.doubt) this.element.append(this.doubt);
+    for (const badge of [this.marks.element, this.doubt]) {
+      if (distance === "far") badge?.remove();
+      else if (badge) this.element.append(badge);
+    }
     this.failed?.remove();
     this.failed = null;
     if (this.mark[3]) this.showFailed(true);
@@ -151,6 +156,7 @@ class NodeCard {
       this.element.classList.toggle("dnb-struck", look.struck);
       this.glyph.textContent = look.glyph;
       this.far.textContent = look.glyph;
+      this.marks.paint(state);
       this.glow();
     }
     if (changed || this.mark[1] !== time) {
@@ -224,6 +230,7 @@ class NodeCard {
     });
     if (breaks & 1) parts.push(breaks & 4 ? "the run stands before it" : "breakpoint before it");
     if (breaks & 2) parts.push(breaks & 8 ? "the run stands before its rollback" : "breakpoint before its rollback");
+    for (const [words] of this.marks.tags) parts.push(words);
     for (const [, kind, rule] of this.doubts) parts.push(`${kind}: ${rule}`);
     return parts.join(", ");
   }
@@ -243,7 +250,8 @@ function nameSize(face, boxes) {
   let size = LARGEST_NAME;
   boxes.forEach((box, number) => {
     const wide = widthOf(face.labels[number], `640 ${LARGEST_NAME}px ${FONT}`);
-    size = Math.min(size, (LARGEST_NAME * (box[2] - BESIDE_NAME)) / wide);
+    const room = box[2] - BESIDE_NAME - new Marks(face, number, box[2], 0).room;
+    size = Math.min(size, (LARGEST_NAME * room) / wide);
   });
   return Math.max(size, SMALLEST_NAME);
 }

@@ -20,7 +20,7 @@ class Stage {
     this.graph = new Graph(this.face, Boolean(asked.plant));
     this.camera = new Camera(this.graph.frame, this.graph.world, (camera) => this.graph.crowd.look(camera));
     this.element = html("div", { class: "dnb-stage" }, this.graph.frame, this.graph.crowd.element);
-    this.legend = html("div", { class: "dnb-under" }, legendOf(this.face.looks), zoomButtons(this.camera, asked.roomy ? this.viewButtons() : []));
+    this.legend = html("div", { class: "dnb-under" }, legendOf(this.face), zoomButtons(this.camera, asked.roomy ? this.viewButtons() : []));
     this.graph.frame.addEventListener("click", (/** @type {MouseEvent} */ event) => this.click(event));
     this.graph.frame.addEventListener("pointerover", (/** @type {PointerEvent} */ event) => this.over(event));
     this.graph.frame.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => this.hint(event));
@@ -180,14 +180,20 @@ function zoomButtons(camera, more) {
   );
 }
 
-/** @param {any[]} looks */
-function legendOf(looks) {
+/**
+ * The states, the marks that stand on any card, and what the flow has chosen.
+ * @param {any} face
+ * @param {...any} others faces of the same flow under other policies: there each says for itself what it has chosen
+ */
+function legendOf(face, ...others) {
   return html(
     "div",
     { class: "dnb-legend" },
-    ...looks.map((look) =>
+    ...face.looks.map((/** @type {any} */ look) =>
       html("span", { "data-state": look.key }, html("i", { text: look.glyph, "aria-hidden": "true" }), look.word),
     ),
+    ...agreedLegend([face, ...others]),
+    ...(others.length ? [] : choicesOf(face)),
   );
 }
 

@@ -155,8 +155,15 @@ class Story {
       way,
       next: this.words(),
       front: this.front,
+      pivot: this.pivot,
       counts: this.counts.map((count, number) => [number, count]).filter(([, count]) => count),
     };
+  }
+
+  /** The point of no return that was passed by then; -1 for none. */
+  get pivot() {
+    const { pivots, done } = this.face.agreed;
+    return pivots.find((/** @type {number} */ node) => this.state(node) === done) ?? -1;
   }
 
   /** The batch where the run was at work last; what is only abandoned is none. */

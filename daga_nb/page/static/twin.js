@@ -1,11 +1,13 @@
 // @ts-check
-// FlowTwin: two stories of one flow on one slider.
+// FlowTwin: two to four stories of one flow on one slider.
+
+const THREE_ABREAST = 900;
 
 /**
- * Two stories as one. By event, each stands where its own event of that number has just happened; by batch,
+ * Several stories as one. By event, each stands where its own event of that number has just happened; by batch,
  * each before its own batch of that number, forward or back.
  */
-class Both {
+class Together {
   /** @param {Story[]} stories */
   constructor(stories) {
     this.stories = stories;
@@ -53,12 +55,14 @@ class Side {
   /**
    * @param {any} record
    * @param {string} name
-   * @param {Still} model
-   * @param {(node: number) => void} select
+   * @param {any} model of the widget
+   * @param {{ select(node: number): void, turn(direction: string): void }} asked
    */
-  constructor(record, name, model, select) {
+  constructor(record, name, model, asked) {
     this.record = record;
-    this.stage = new Stage(model, { select, turn: (direction) => model.set("direction", direction) });
+    // Each has its own face and places: what is agreed on may be other.
+    this.still = new Still({ _face: record.face, _layouts: record.layouts, direction: model.get("direction"), height: model.get("height") });
+    this.stage = new Stage(this.still, asked);
     this.story = new Story(record.face);
     this.story.add(record.events);
     this.inspector = new Inspector(record.face, undefined);
@@ -66,15 +70,16 @@ class Side {
     this.words = html("span", { class: "dnb-next" });
     this.element = html(
       "section",
-      { class: "dnb-side", "aria-label": `run ${name}` },
+      { class: "dnb-side", "aria-label": name },
       html(
         "div",
         { class: "dnb-side-head" },
-        html("b", { text: `run ${name}` }),
+        html("b", { text: name, title: name }),
         html("span", { class: "dnb-soft dnb-facts", text: record.lab.input ? `input ${record.lab.input}` : "", title: record.lab.run }),
         this.chip,
         this.words,
       ),
+      html("div", { class: "dnb-legend dnb-choices" }, ...choicesOf(record.face)),
       this.stage.element,
     );
   }
@@ -104,12 +109,15 @@ class Side {
 
 /** @param {{ model: any, el: HTMLElement }} place */
 function renderTwin({ model, el }) {
-  const [one, other] = model.get("_records");
+  const records = model.get("_records");
   const found = model.get("_found");
-  const still = new Still({ _face: one.face, _layouts: one.layouts, direction: model.get("direction"), height: model.get("height"), speed: 0.5 });
+  const [one] = records;
+  const still = new Still({ speed: 0.5 });
   const select = (/** @type {number} */ node) => sides.forEach((side) => side.look(node));
-  const sides = [new Side(one, "A", still, select), new Side(other, "B", still, select)];
-  const both = new Both(sides.map((side) => side.story));
+  const turned = (/** @type {string} */ direction) => sides.forEach((side) => side.still.set("direction", direction));
+  /** @type {Side[]} */
+  const sides = records.map((/** @type {any} */ record, /** @type {number} */ index) => new Side(record, found.names[index], model, { select, turn: turned }));
+  const both = new Together(sides.map((side) => side.story));
   const seek = (/** @type {number} */ position) => {
     both.position = Math.max(0, Math.min(position, both.length));
     const places = both.places(both.position, history.byBatch);
@@ -131,8 +139,8 @@ function renderTwin({ model, el }) {
     if (found.first.node >= 0) for (const side of sides) side.stage.graph.cards[found.first.node].element.classList.add("dnb-first-apart");
   } else first.append(html("b", { text: "No difference in what happened, but for the times." }));
   const table = tableOf(one.face, found, select);
-  const pages = [table, html("div", { class: "dnb-inspectors" }, ...sides.map((side) => side.inspector.element))];
-  const tabs = ["What ended differently", "Inspect both"].map((text, index) =>
+  const pages = [table, html("div", { class: "dnb-inspectors dnb-abreast", "data-sides": sides.length }, ...sides.map((side) => side.inspector.element))];
+  const tabs = ["What ended differently", sides.length > 2 ? "Inspect all" : "Inspect both"].map((text, index) =>
     html("button", { type: "button", role: "tab", class: "dnb-tab", text, onclick: () => show(index) }),
   );
   const show = (/** @type {number} */ which) =>
@@ -150,10 +158,10 @@ function renderTwin({ model, el }) {
   const zoom = zoomButtons(together, viewButtons(together, turn));
   const box = html(
     "div",
-    { class: "daga dnb-box dnb-twin", tabindex: 0, role: "region", "aria-label": `two runs of ${one.face.name}` },
+    { class: "daga dnb-box dnb-twin", tabindex: 0, role: "region", "aria-label": `${sides.length} runs of ${one.face.name}` },
     first,
-    html("div", { class: "dnb-sides" }, ...sides.map((side) => side.element)),
-    html("div", { class: "dnb-under" }, legendOf(one.face.looks), zoom),
+    html("div", { class: "dnb-sides dnb-abreast", "data-sides": sides.length }, ...sides.map((side) => side.element)),
+    html("div", { class: "dnb-under" }, legendOf(...sides.map((side) => side.record.face)), zoom),
     history.element,
     html("div", { class: "dnb-tabs", role: "tablist" }, ...tabs),
     ...pages,
@@ -172,7 +180,10 @@ function renderTwin({ model, el }) {
     else return false;
     return true;
   });
-  const sizes = new ResizeObserver(() => resized(box));
+  const sizes = new ResizeObserver(() => {
+    resized(box);
+    box.classList.toggle("dnb-stacked", box.clientWidth < (sides.length === 3 ? THREE_ABREAST : NARROW));
+  });
   sizes.observe(box);
   el.append(box);
   sides.forEach((side) => side.stage.snapshot({ nodes: one.face.names.map(() => [0, "", 0, 0, 0]), head: side.story.head() }));
@@ -190,34 +201,31 @@ function renderTwin({ model, el }) {
  * @param {(node: number) => void} select
  */
 function tableOf(face, found, select) {
-  const state = (/** @type {number} */ number) => {
+  const { names, endings, sums, ends: states, elapsed } = found;
+  const state = (/** @type {any} */ [number, took]) => {
     const look = face.looks[number];
-    return html("td", {}, html("b", { "data-state": look.key, text: `${look.glyph} ${look.word}` }));
+    return [html("td", {}, html("b", { "data-state": look.key, text: `${look.glyph} ${look.word}` })), html("td", { class: "dnb-took", text: took })];
   };
-  const rows = found.endings.map(([node, one, tookOne, other, tookOther, differs, result]) =>
+  const rows = endings.map(([node, ends, differs, result]) =>
     html(
       "tr",
       { class: differs ? "dnb-differs" : "dnb-alike", onclick: () => select(node) },
       html("th", { scope: "row", text: face.names[node] }),
-      state(one),
-      html("td", { text: tookOne }),
-      state(other),
-      html("td", { text: tookOther }),
+      ...ends.flatMap(state),
       html("td", { text: differs ? (result ? "≠ another result" : "≠") : "" }),
     ),
   );
-  const head = ["action", "run A", "took", "run B", "took", ""].map((text) => html("th", { scope: "col", text }));
-  const sum = html(
-    "tr",
-    { class: "dnb-sum" },
-    html("th", { scope: "row", text: "the whole run" }),
-    html("td"),
-    html("td", { text: found.elapsed[0] }),
-    html("td"),
-    html("td", { text: found.elapsed[1] }),
-    html("td"),
-  );
-  return html("div", { class: "dnb-lines dnb-table" }, html("table", {}, html("thead", {}, html("tr", {}, ...head)), html("tbody", {}, ...rows, sum)));
+  const head = ["action", ...names.flatMap((/** @type {string} */ name) => [name, "took"]), ""].map((text) => html("th", { scope: "col", text, title: text }));
+  const sum = (/** @type {string} */ label, /** @type {Element[]} */ cells) => html("tr", { class: "dnb-sum" }, html("th", { scope: "row", text: label }), ...cells, html("td"));
+  const runs = states.flatMap((/** @type {number} */ number, /** @type {number} */ index) => {
+    const look = face.run_looks[number];
+    return [html("td", {}, html("b", { "data-run": look.key, text: `${look.glyph} ${look.word}` })), html("td", { class: "dnb-took", text: elapsed[index] })];
+  });
+  const whole = [
+    sum("the whole run", runs),
+    ...sums.map(([label, texts]) => sum(label, texts.map((/** @type {string} */ text) => html("td", { colspan: 2, text: text || "–", title: text })))),
+  ];
+  return html("div", { class: "dnb-lines dnb-table" }, html("table", {}, html("thead", {}, html("tr", {}, ...head)), html("tbody", {}, ...rows, ...whole)));
 }
 
 export default { render: renderTwin };
