@@ -13,6 +13,7 @@ from helpers import DIAMOND, play
 from story_runs import drive, failing
 
 from daga_nb import DagaAction, DagaFlow, Fault, FlowRun
+from daga_nb.core.states import RunState
 from daga_nb.debug.story_file import from_json, to_json
 from daga_nb.engine.calls import Context
 from daga_nb.engine.effects import LONGEST_KEY, MOST_DETAILS, Effects
@@ -336,3 +337,19 @@ def test_a_planted_failure_in_the_rollback_leaves_the_effect():
     drive(run.go())
     assert run.state.word == "rollback incomplete"
     assert [row.name for row in run.ledger.left] == ["a"]
+
+
+def test_that_nothing_is_left_is_not_said_when_the_ledger_knows_better():
+    @DagaAction
+    async def charge(results, context):
+        context.effect("charge", "order 17")
+
+    @charge.on_rollback
+    async def refund(results): ...
+
+    run = DagaFlow([(charge, max)]).start(faults="charge.after: raise(TimeoutError)")
+    play(run.go())
+    assert run.state is RunState.ROLLED_BACK
+    assert str(run.next) == "rolled back, and yet: 1 effect left behind"
+    story = run.story
+    assert str(story.at(len(story)).next) == str(run.next)

@@ -109,6 +109,22 @@ class Ledger:
         """Whether nothing is wrong: nothing left behind, done or undone too often, or in the wrong order."""
         return not any(row.flaws for row in self.rows)
 
+    @property
+    def flaws(self) -> str:
+        """What is wrong, counted and in words, the worst first; nothing if nothing is.
+
+        >>> entry = Entry(2, 0.1, "pay", 1, "back", "undone", "charge", "17")
+        >>> Ledger((entry, entry)).flaws
+        '1 effect undone, never done'
+        """
+        counts = Counter(row.verdict for row in self.rows if row.flaws)
+        told = [(counts[verdict], verdict) for verdict in Verdict if counts[verdict]]
+        words = [f"{count} {verdict}" for count, verdict in told]
+        if words:
+            count, verdict = told[0]
+            words[0] = f"{count} effect{'s' * (count > 1)} {verdict}"
+        return ", ".join(words)
+
     def count(self, name: str, key: object) -> int:
         """Give how often an effect is in the world now; `key` as it was given to ``context.effect``."""
         text = str(tuple(key) if isinstance(key, list) else key)

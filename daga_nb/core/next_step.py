@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from daga_nb.core.entries import Entry
+from daga_nb.core.ledger import Ledger
 from daga_nb.core.machine import Machine
 from daga_nb.core.moves import Direction
 from daga_nb.core.states import RunState
@@ -35,6 +37,8 @@ class NextStep(NamedTuple):
         The display names of what failed, if somebody has to decide first what becomes of it.
     pivot
         The display name of the point of no return that the run has passed; else nothing.
+    flaws
+        What the ledger of effects has found wrong when all was rolled back, in words.
 
     Examples
     --------
@@ -54,6 +58,7 @@ class NextStep(NamedTuple):
     left: tuple[str, ...] = ()
     undecided: tuple[str, ...] = ()
     pivot: str = ""
+    flaws: str = ""
 
     @property
     def what_is_left(self) -> str:
@@ -69,6 +74,8 @@ class NextStep(NamedTuple):
                 return f"paused: {failed}, and {past}; retry{', or skip with a value' if forward else ''}"
             return f"paused: {failed}; retry, {'skip with a value, or roll back' if forward else 'or go on'}"
         if self.direction is None:
+            if self.state is RunState.ROLLED_BACK and self.flaws:
+                return f"rolled back, and yet: {self.flaws}"
             return "; ".join(filter(None, (_AT_REST[self.state], self.what_is_left)))
         names = _some(self.actions)
         if self.direction == "back":
@@ -94,8 +101,11 @@ def _some(names: tuple[str, ...]) -> str:
     return ", ".join(names[:_SHOWN]) + more
 
 
-def next_step(machine: Machine, undecided: Iterable[int] = ()) -> NextStep:
-    """Give what the next step of `machine` would do; nothing, while something is `undecided`."""
+def next_step(machine: Machine, undecided: Iterable[int] = (), effects: Iterable[Entry] = ()) -> NextStep:
+    """Give what the next step of `machine` would do; nothing, while something is `undecided`.
+
+    That nothing is left is only said if what the actions told of their `effects` does not say otherwise.
+    """
     ready = machine.ready()
     plan = machine.plan
     names = tuple(plan.names[node] for node in ready.nodes if plan.batch_of[node] == ready.batch)
@@ -105,4 +115,6 @@ def next_step(machine: Machine, undecided: Iterable[int] = ()) -> NextStep:
         left = tuple(plan.names[node] for node in machine.leftovers())
     failed = tuple(plan.names[node] for node in undecided)
     pivot = "" if machine.pivot is None else plan.names[machine.pivot]
-    return NextStep(ready.direction, batch, len(plan.batches), names, machine.run_state, left, failed, pivot)
+    state = machine.run_state
+    flaws = Ledger(tuple(effects), plan, state).flaws if state is RunState.ROLLED_BACK else ""
+    return NextStep(ready.direction, batch, len(plan.batches), names, state, left, failed, pivot, flaws)

@@ -152,8 +152,8 @@ class Story:
         # Going back, a run that can go on by itself is held by a stepper as a rule.
         back = machine.run_state.back and machine.ready().direction is None
         paused = at_rest and (machine.run_state is RunState.RUNNING or back)
-        step = next_step(machine, machine.undecided() if paused else ())
         ledger = Ledger.until(self.effects, position, self.plan, machine.run_state)
+        step = next_step(machine, machine.undecided() if paused else (), ledger.entries)
         return Moment(position, event, machine.run_state, states, step, ledger)
 
     @property

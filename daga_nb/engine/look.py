@@ -198,7 +198,7 @@ class RunLook:
     @property
     def next(self) -> NextStep:
         """What the next step would do, forward or back; as text, in words."""
-        return next_step(self._driver.machine, self._driver.undecided())
+        return next_step(self._driver.machine, self._driver.undecided(), self.effects)
 
     @property
     def busy(self) -> bool:

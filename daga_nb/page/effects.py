@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from daga_nb.core.entries import Entry
 from daga_nb.core.events import Event
-from daga_nb.core.ledger import ROLLED_BACK, Ledger
+from daga_nb.core.ledger import ROLLED_BACK
 from daga_nb.core.plan import Plan
 from daga_nb.core.tally import Row, Tally, Verdict
 from daga_nb.engine.world import World
 from daga_nb.render.ledger import VERDICT_LOOKS
 from daga_nb.render.text import elide
 
-__all__ = ["LedgerTape", "flaws_of", "verdict_looks", "world_words"]
+__all__ = ["LedgerTape", "verdict_looks", "world_words"]
 
 _NUMBER = {verdict: number for number, verdict in enumerate(VERDICT_LOOKS)}
 _LONGEST = 80
@@ -29,22 +28,6 @@ def verdict_looks() -> list[dict[str, Any]]:
         {"glyph": look.glyph, "word": look.word, "key": look.colours.key, "flaw": verdict.is_flaw}
         for verdict, look in VERDICT_LOOKS.items()
     ]
-
-
-def flaws_of(ledger: Ledger) -> str:
-    """Give what is wrong in a ledger, in words; nothing if nothing is.
-
-    >>> entry = Entry(2, 0.1, "pay", 1, "back", "undone", "charge", "17")
-    >>> flaws_of(Ledger((entry, entry)))
-    '1 effect undone, never done'
-    """
-    counts = Counter(row.verdict for row in ledger.rows if row.flaws)
-    told = [(counts[verdict], verdict) for verdict in VERDICT_LOOKS if counts[verdict]]
-    words = [f"{count} {verdict}" for count, verdict in told]
-    if words:
-        count, verdict = told[0]
-        words[0] = f"{count} effect{'s' * (count > 1)} {verdict}"
-    return ", ".join(words)
 
 
 def world_words(world: World) -> dict[str, Any]:

@@ -11,12 +11,11 @@ from daga_nb.debug.breakpoints import Phase
 from daga_nb.engine.faults import Where
 from daga_nb.page.agreed import agreed_of
 from daga_nb.page.doubts import doubts_of
-from daga_nb.page.effects import flaws_of, verdict_looks
+from daga_nb.page.effects import verdict_looks
 from daga_nb.render.text import elide, seconds
 from daga_nb.render.theme import FAULT_GLYPH, LOOKS, RUN_LOOKS, edge_kind
 
 if TYPE_CHECKING:
-    from daga_nb.core.ledger import Ledger
     from daga_nb.core.next_step import NextStep
     from daga_nb.core.plan import Plan
     from daga_nb.core.tags import Tag
@@ -191,9 +190,7 @@ def node_mark(run: FlowRun, node: int, planted: Mapping[str, Planted], attempt: 
 
 def head(run: FlowRun) -> dict[str, Any]:
     """Give what is said about the run as a whole: its state, what comes next, how far it is, its front."""
-    undone = run.state is RunState.ROLLED_BACK
-    ledger = run.ledger if undone else None
-    return head_of(run.plan, run.node_states, run.state, run.next, turning=run.turning, ledger=ledger)
+    return head_of(run.plan, run.node_states, run.state, run.next, turning=run.turning)
 
 
 def head_of(
@@ -202,12 +199,8 @@ def head_of(
     state: RunState,
     step: NextStep,
     turning: bool = False,
-    ledger: Ledger | None = None,
 ) -> dict[str, Any]:
-    """Give the same of any moment: `step` is what comes next, `turning` whether a rollback is to follow.
-
-    That all is undone is only said if the ledger does not know better.
-    """
+    """Give the same of any moment: `step` is what comes next, `turning` whether a rollback is to follow."""
     counts = dict.fromkeys(STATES, 0)
     busy = []
     for node, one in enumerate(states):
@@ -217,17 +210,12 @@ def head_of(
     ways = {RunState.RUNNING: 1, RunState.RECOVERING: -1, RunState.ROLLING_BACK: -1}
     return {
         "state": RUN_NUMBER[state],
-        "next": _at_work(plan, states, busy, state, turning) if busy else _words(step, state, ledger),
+        "next": _at_work(plan, states, busy, state, turning) if busy else str(_short(step)),
         "counts": [[NUMBER[one], count] for one, count in counts.items() if count],
         "front": plan.batch_of[busy[0]] + 1 if busy else step.batch or 0,
         "way": ways.get(state, 0),
         "pivot": plan.ids[step.pivot] if step.pivot else -1,
     }
-
-
-def _words(step: NextStep, state: RunState, ledger: Ledger | None) -> str:
-    flaws = "" if ledger is None or state is not RunState.ROLLED_BACK else flaws_of(ledger)
-    return f"rolled back, and yet: {flaws}" if flaws else str(_short(step))
 
 
 def _short(step: NextStep) -> NextStep:

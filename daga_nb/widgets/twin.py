@@ -13,7 +13,6 @@ from daga_nb.debug.story import Story
 from daga_nb.engine.run import FlowRun
 from daga_nb.errors import StoryError
 from daga_nb.page.bundle import module, style
-from daga_nb.page.effects import flaws_of
 from daga_nb.page.marks import NUMBER, RUN_NUMBER
 from daga_nb.page.modules import GRAPH_MODULES, PLAYER_MODULES
 from daga_nb.page.record import record_of
@@ -96,7 +95,7 @@ def _to_json(table: SideBySide) -> dict[str, Any]:
     sums = table.sums
     left = [elide(one.what_is_left, _LONGEST_WORDS) for one in sums]
     flaws = [
-        elide(": ".join(filter(None, (flaws_of(story.ledger), one.effects_left))), _LONGEST_WORDS)
+        elide(": ".join(filter(None, (story.ledger.flaws, one.effects_left))), _LONGEST_WORDS)
         for story, one in zip(stories, sums, strict=True)
     ]
     return {
