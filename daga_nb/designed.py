@@ -11,7 +11,7 @@ from daga_nb.errors import FlowDefinitionError
 from daga_nb.options import Options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from daga_nb.core.moves import Policy
     from daga_nb.core.plan import Plan
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from daga_nb.debug.finding import Findings
     from daga_nb.debug.policies import PolicyRuns
     from daga_nb.engine.calls import ActionCall
-    from daga_nb.engine.faults import Fault
+    from daga_nb.engine.fault_plan import Faults
     from daga_nb.engine.world import Observe
 
 __all__ = ["Designed"]
@@ -139,7 +139,7 @@ class Designed:
         policies: Mapping[str, Mapping[str, Any]],
         input: Any = None,
         *,
-        faults: Iterable[Fault] = (),
+        faults: Faults = (),
         reset: Callable[[], object] | None = None,
         observe: Observe | None = None,
     ) -> PolicyRuns:

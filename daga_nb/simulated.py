@@ -74,17 +74,12 @@ def kept_in_place(call: ActionCall, new: ActionCall) -> bool:
     return not pretended or is_simulated(new)
 
 
-def key_of(context: Context) -> str:
-    """Give the key of an action's effect: the same for its rollback, and for nothing else."""
-    return f"{context.node} of run {context.run_id}"
-
-
 def _do(context: Context, name: str) -> None:
-    context.effect(name, key_of(context), once=True)
+    context.effect(name, context.node, once=True)
 
 
 def _undo(context: Context, name: str) -> bool:
-    there = context.has_effect(name, key_of(context))
+    there = context.has_effect(name, context.node)
     if there:
-        context.undo_effect(name, key_of(context), once=True)
+        context.undo_effect(name, context.node, once=True)
     return there

@@ -33,6 +33,13 @@ def test_each_policy_has_its_own_run_of_the_same_faults(done):
     assert repr(runs) == "<PolicyRuns: as it is rolled back, textbook rolled back, patient rolled back>"
 
 
+def test_the_faults_may_be_a_text(done):
+    runs = under(flow_of(done, CHAIN), {"one": {}, "two": {}}, faults="c.before: raise(Timeout)")
+    assert [str(fault) for run in runs.values() for fault in run.fired] == [
+        "c.before: raise(TimeoutError)"
+    ] * 2
+
+
 def test_the_flow_stays_as_it_is_and_what_an_action_says_of_itself_too(done):
     flow = flow_of(done, CHAIN, how={"c": {"retries": 1}}, retries=3)
     runs = under(flow, {"none": {"retries": 0}, "as it is": {}}, faults=[failing("c"), failing("b")])

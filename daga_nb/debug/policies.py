@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from daga_nb.debug.side_by_side import SideBySide
+from daga_nb.engine.fault_plan import Faults, faults_of
 from daga_nb.errors import FlowDefinitionError
 
 if TYPE_CHECKING:
     from daga_nb.designed import Designed
-    from daga_nb.engine.faults import Fault
     from daga_nb.engine.run import FlowRun
     from daga_nb.engine.world import Observe
     from daga_nb.flow import DagaFlow
@@ -66,7 +66,7 @@ async def run_under(
     flow: Designed,
     policies: Mapping[str, Mapping[str, Any]],
     input: Any,
-    faults: Iterable[Fault],
+    faults: Faults,
     reset: Callable[[], object] | None,
     observe: Observe | None,
 ) -> PolicyRuns:
@@ -85,7 +85,7 @@ async def run_under(
         )
     if reset is not None and not callable(reset):
         raise FlowDefinitionError(f"reset={reset!r}: it is a function that is called before each run")
-    planted = tuple(faults)
+    planted = faults_of(faults)
     flows = {name: _under(flow, name, choices) for name, choices in policies.items()}
     runs = {name: one.start(input, faults=planted, observe=observe) for name, one in flows.items()}
     for run in runs.values():
