@@ -57,7 +57,7 @@ LESSON_FACTS: dict[str, tuple[str, list[object]]] = {
         [
             "ROLLED_BACK",
             {"seat": "ROLLED_BACK", "room": "ROLLED_BACK", "car": "ROLLED_BACK", "pay": "ROLLED_BACK"},
-            ["undone", "left behind", "undone", "undone"],
+            ["undone", "left behind", "undone"],
             {"seats": [], "rooms": [], "cars": [], "payments": []},
         ],
     ),
