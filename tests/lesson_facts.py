@@ -62,11 +62,8 @@ LESSON_FACTS: dict[str, tuple[str, list[object]]] = {
         ],
     ),
     "06_the_lost_reply": (
-        (
-            "[run.state, world(), flow.policy.rollback_failed, str(run.errors['ticket']), "
-            "run.rollback_results]"
-        ),
-        ["ROLLED_BACK", {"rooms": {"Cleo": 1}, "euro": {}}, True, "planted", {"pay": "refunded"}],
+        "[run.state, world(), flow.policy.rollback_failed, run.rollback_results['pay']]",
+        ["ROLLED_BACK", {"rooms": {"Cleo": 1}, "euro": {}}, True, "refunded"],
     ),
 }
 
