@@ -4,11 +4,12 @@
 LESSON_FACTS: dict[str, tuple[str, list[object]]] = {
     "01_happy_path": (
         (
-            "[run.state, [list(batch) for batch in run.batches], slow.outputs, eager.outputs, "
-            "world()['tickets'][:3]]"
+            "[run.state, dict(run.states), [list(batch) for batch in flow.start().batches], "
+            "slow.outputs, eager.outputs, world()['tickets'][:3]]"
         ),
         [
-            "SUCCEEDED",
+            "ROLLBACK_INCOMPLETE",
+            {"offer": "KEPT", "slow_seat": "KEPT", "room": "KEPT", "pay": "KEPT", "ticket": "FAILED"},
             [["offer"], ["seat", "room"], ["pay"], ["ticket"]],
             {"ticket": "Bob has a ticket for 12A"},
             {"ticket": "Cleo has a ticket for 12A"},
