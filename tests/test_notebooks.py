@@ -265,7 +265,7 @@ def test_a_lesson_runs_tells_what_is_saved_in_it_and_refuses_wrong_answers(path,
 
 def is_no_answer_at_all(source, told):
     """Whether it is the None that was tried in the place of a function, and cannot be called."""
-    return "answer = None" in source and re.search(r"(Type|Attribute|FlowDefinition)Error.*: ", told) is not None
+    return "answer = None" in source and bool(re.search(r"(Type|Attribute|FlowDefinition)Error.*: ", told))
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
