@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from daga_nb import check
+from daga_nb import DagaAction, DagaFlow, check
 
 TRUTH = ["ship", "pay", "hotel"]
 
@@ -82,3 +84,31 @@ def test_what_a_notebook_shows_is_text_and_no_markup():
     bundle = check("<b>x</b>", 3)._repr_mimebundle_()
     assert bundle["text/html"] == "<p><b>✗ Not yet.</b> it is not &#x27;&lt;b&gt;x&lt;/b&gt;&#x27;</p>"
     assert bundle["text/plain"] == "✗ it is not '<b>x</b>'"
+
+
+def test_a_judge_may_run_a_flow_with_the_answer():
+    async def ends_well(refund):
+        @DagaAction
+        async def pay(results):
+            return "paid"
+
+        async def ship(results):
+            raise RuntimeError("no van")
+
+        pay.on_rollback(refund)
+        run = DagaFlow([(pay, ship)]).start()
+        await run.go()
+        return run.rollback_results.get("pay") == "refunded" or "nothing was refunded"
+
+    async def refund(results):
+        return "refunded"
+
+    async def idle(results):
+        return None
+
+    answers = (..., idle, refund)
+    found = [asyncio.run(check(answer, ends_well)) for answer in answers]
+    assert [one.right for one in found] == [None, False, True]
+    assert found[1].words == "nothing was refunded"
+    assert "refund" in found[2].words
+    assert " at 0x" not in str(found)

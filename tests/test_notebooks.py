@@ -11,10 +11,12 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from lesson_facts import LESSON_FACTS, WRONG_ANSWERS
 from nbconvert import HTMLExporter
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+LESSONS = sorted((ROOT / "notebooks" / "lessons").glob("*.ipynb"))
 PICTURES = {"image/png", "image/svg+xml"}
 
 # Cells that are run after the notebook's own, and what they print.
@@ -136,6 +138,26 @@ def pictures(cell):
 
 def test_there_is_a_fact_to_check_for_each():
     assert [path.stem for path in NOTEBOOKS] == sorted(FACTS)
+    assert [path.stem for path in LESSONS] == sorted(LESSON_FACTS) == sorted(WRONG_ANSWERS)
+
+
+def executed(notebook, copy):
+    """A notebook as it stands after it was executed at another place."""
+    nbformat.write(notebook, copy)
+    tool = [sys.executable, ROOT / "tools" / "execute_notebooks.py", copy]
+    done = subprocess.run(tool, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return nbformat.read(copy, as_version=4)
+
+
+def asks(facts):
+    return nbformat.v4.new_code_cell(f"import json\nprint(json.dumps({facts}))")
+
+
+def assert_tells_what_is_saved(cells, path):
+    saved = code_cells(nbformat.read(path, as_version=4))
+    assert [words(cell) for cell in cells] == [words(cell) for cell in saved]
+    assert [len(pictures(cell)) for cell in cells] == [len(pictures(cell)) for cell in saved]
 
 
 @pytest.mark.notebook
@@ -143,18 +165,11 @@ def test_there_is_a_fact_to_check_for_each():
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs_and_tells_what_is_saved_in_it(path, tmp_path):
     asked, told = FACTS[path.stem]
-    copy = tmp_path / path.name
     shutil.copytree(path.parent / "data", tmp_path / "data")
-    saved = nbformat.read(path, as_version=4)
     notebook = nbformat.read(path, as_version=4)
-    notebook.cells.append(nbformat.v4.new_code_cell(f"import json\nprint(json.dumps({asked}))"))
-    nbformat.write(notebook, copy)
-    tool = [sys.executable, ROOT / "tools" / "execute_notebooks.py", copy]
-    done = subprocess.run(tool, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    *cells, facts = code_cells(nbformat.read(copy, as_version=4))
-    assert [words(cell) for cell in cells] == [words(cell) for cell in code_cells(saved)]
-    assert [len(pictures(cell)) for cell in cells] == [len(pictures(cell)) for cell in code_cells(saved)]
+    notebook.cells.append(asks(asked))
+    *cells, facts = code_cells(executed(notebook, tmp_path / path.name))
+    assert_tells_what_is_saved(cells, path)
     assert json.loads(facts.outputs[0].text) == told
 
 
@@ -199,13 +214,8 @@ def test_a_reader_who_clicks_as_the_text_says_finds_it_true(name, tmp_path):
         cells.append(cell)
         told.append(len(cells) - 1)
     assert not todo
-    notebook.cells = [*cells, nbformat.v4.new_code_cell(f"import json\nprint(json.dumps({FACTS[name][0]}))")]
-    copy = tmp_path / path.name
-    nbformat.write(notebook, copy)
-    tool = [sys.executable, ROOT / "tools" / "execute_notebooks.py", copy]
-    done = subprocess.run(tool, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    run = nbformat.read(copy, as_version=4).cells
+    notebook.cells = [*cells, asks(FACTS[name][0])]
+    run = executed(notebook, tmp_path / path.name).cells
     again = [run[place] for place in told if run[place].cell_type == "code"]
     # What the actions print is in the lab's log, when a click has called them; what comes next is the same.
     assert [stands(cell) for cell in again] == [stands(cell) for cell in saved]
@@ -213,7 +223,70 @@ def test_a_reader_who_clicks_as_the_text_says_finds_it_true(name, tmp_path):
     assert json.loads(run[-1].outputs[0].text) == FACTS[name][1]
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+OPEN = "answer = ..."
+
+
+def exercises(cells):
+    """Each cell that waits for an answer, with the cell after it."""
+    return [(cell, cells[at + 1]) for at, cell in enumerate(cells) if OPEN in cell.source.splitlines()]
+
+
+def is_solution(cell):
+    return "solution" in cell.metadata.get("tags", ())
+
+
+def answered(cell, answer):
+    """The cell of an exercise with an answer in it; an answer that breaks it does not stop the others."""
+    made = nbformat.v4.new_code_cell(cell.source.replace(OPEN, answer, 1))
+    made.metadata["tags"] = ["raises-exception", "wrong"]
+    return made
+
+
+@pytest.mark.notebook
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_a_lesson_runs_tells_what_is_saved_in_it_and_refuses_wrong_answers(path, tmp_path):
+    asked, told = LESSON_FACTS[path.stem]
+    notebook = nbformat.read(path, as_version=4)
+    tasks = [cell for cell, _ in exercises(code_cells(notebook))]
+    wrong = dict(zip([cell.id for cell in tasks], WRONG_ANSWERS[path.stem], strict=True))
+    cells = []
+    for cell in notebook.cells:
+        answers = ["answer = None", *wrong[cell.id]] if cell.id in wrong else []
+        cells += [cell, *(answered(cell, answer) for answer in answers)]
+    notebook.cells = [*cells, asks(asked)]
+    *cells, facts = code_cells(executed(notebook, tmp_path / path.name))
+    tried = [cell for cell in cells if "wrong" in cell.metadata.get("tags", ())]
+    assert_tells_what_is_saved([cell for cell in cells if cell not in tried], path)
+    assert json.loads(facts.outputs[0].text) == told
+    said = [(cell.source, words(cell)[-1]) for cell in tried]
+    assert [one for one in said if not (one[1].startswith("✗") or is_no_answer_at_all(*one))] == []
+
+
+def is_no_answer_at_all(source, told):
+    """Whether it is the None that was tried in the place of a function, and cannot be called."""
+    return "answer = None" in source and bool(re.search(r"(Type|Attribute|FlowDefinition)Error.*: ", told))
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_a_lesson_waits_for_an_answer_and_has_one_that_is_right_hidden_below(path):
+    cells = code_cells(nbformat.read(path, as_version=4))
+    found = exercises(cells)
+    assert 2 <= len(found) <= 4
+    assert [solution for _, solution in found] == [cell for cell in cells if is_solution(cell)]
+    for task, solution in found:
+        assert words(task)[-1] == "… replace the three dots by your answer"
+        assert words(solution)[-1].startswith("✓")
+        assert solution.metadata["jupyter"] == {"outputs_hidden": True, "source_hidden": True}
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_a_lesson_shows_the_flow_and_an_end(path):
+    cells = code_cells(nbformat.read(path, as_version=4))
+    assert sum(len(pictures(cell)) for cell in cells if not is_solution(cell)) >= 2
+
+
+@pytest.mark.parametrize("path", [*NOTEBOOKS, *LESSONS], ids=lambda path: path.stem)
 def test_a_notebook_is_saved_executed_with_its_pictures_and_nothing_else(path):
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
@@ -225,10 +298,15 @@ def test_a_notebook_is_saved_executed_with_its_pictures_and_nothing_else(path):
             {"error"} if is_meant_to_fail(cell) else {"display_data", "execute_result", "stream"}
         )
     assert all(output.get("name") != "stderr" for cell in cells for output in cell.outputs)
-    assert sum(len(pictures(cell)) for cell in cells) >= 3
-    assert pictures(cells[-1])
     assert set(notebook.metadata) == {"kernelspec", "language_info"}
     assert path.stat().st_size < 1_500_000
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_has_pictures_and_ends_with_one(path):
+    cells = code_cells(nbformat.read(path, as_version=4))
+    assert sum(len(pictures(cell)) for cell in cells) >= 3
+    assert pictures(cells[-1])
 
 
 def test_a_failed_flow_is_shown_in_short():
@@ -248,7 +326,7 @@ def test_a_failed_flow_is_shown_in_short():
     ]
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*NOTEBOOKS, *LESSONS], ids=lambda path: path.stem)
 def test_a_notebook_names_no_place_of_the_machine_that_saved_it(path):
     text = "\n".join(
         "\n".join([cell.source, *(words(cell) if cell.cell_type == "code" else [])])
@@ -257,7 +335,7 @@ def test_a_notebook_names_no_place_of_the_machine_that_saved_it(path):
     assert re.findall(r"(?:/home|/root|/tmp|/work|/Users|[A-Z]:\\)\S*", text) == []
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*NOTEBOOKS, *LESSONS], ids=lambda path: path.stem)
 def test_a_saved_notebook_shows_its_pictures_as_a_page(path):
     page, _ = HTMLExporter().from_filename(str(path))
     notebook = nbformat.read(path, as_version=4)

@@ -22,6 +22,9 @@ def tidy(notebook: nbformat.NotebookNode) -> None:
         if "outputs" in cell:
             # Without its kernel a widget is blank; the picture below it is what is shown.
             cell.outputs = [one for one in cell.outputs if WIDGET not in one.get("data", {})]
+        if "solution" in cell.metadata.get("tags", ()):
+            # What it says would give the answer away as well as its source.
+            cell.metadata["jupyter"] = {"outputs_hidden": True, "source_hidden": True}
 
 
 def main(paths: list[Path]) -> None:
@@ -43,4 +46,4 @@ def main(paths: list[Path]) -> None:
 
 if __name__ == "__main__":
     given = [Path(name) for name in sys.argv[1:]]
-    main(given or sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb")))
+    main(given or sorted((Path(__file__).parent.parent / "notebooks").rglob("[0-9]*.ipynb")))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Sequence, Set
+import inspect
+import re
+from collections.abc import Callable, Coroutine, Sequence, Set
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 from daga_nb.debug.preview import preview
 
@@ -50,7 +52,17 @@ class Checked:
         }
 
 
-def check(answer: Any, truth: Any, *, hint: str = "") -> Checked:
+@overload
+def check(
+    answer: Any, truth: Callable[[Any], Coroutine[Any, Any, bool | str]], *, hint: str = ""
+) -> Coroutine[Any, Any, Checked]: ...
+
+
+@overload
+def check(answer: Any, truth: Any, *, hint: str = "") -> Checked: ...
+
+
+def check(answer: Any, truth: Any, *, hint: str = "") -> Any:
     """Give whether an answer is right; in a notebook, as a line below the cell.
 
     The truth is told only where the answer is right.
@@ -61,7 +73,7 @@ def check(answer: Any, truth: Any, *, hint: str = "") -> Checked:
         What the learner says; ``...`` for nothing yet. A list is compared in its order, a set without.
     truth
         What is so; or a function that is given the answer, and says whether it is right: True, False, or in
-        words what is wrong with it.
+        words what is wrong with it. If it is async, because it runs a flow with the answer, await the check.
     hint
         What helps who has it wrong.
 
@@ -76,16 +88,34 @@ def check(answer: Any, truth: Any, *, hint: str = "") -> Checked:
     >>> check(3, lambda number: number > 3 or "too few")
     ✗ too few
     """
+    if inspect.iscoroutinefunction(truth):
+        return _checked_by_running(answer, truth, hint)
     if answer is ...:
-        return Checked(None, "replace the three dots by your answer")
-    wrong = _judged(answer, truth) if callable(truth) else _compared(answer, truth)
+        return _NO_ANSWER
+    return _checked(answer, _judged(truth(answer)) if callable(truth) else _compared(answer, truth), hint)
+
+
+async def _checked_by_running(
+    answer: Any, judge: Callable[[Any], Coroutine[Any, Any, bool | str]], hint: str
+) -> Checked:
+    return _NO_ANSWER if answer is ... else _checked(answer, _judged(await judge(answer)), hint)
+
+
+_NO_ANSWER = Checked(None, "replace the three dots by your answer")
+
+
+def _checked(answer: Any, wrong: str | None, hint: str) -> Checked:
     if wrong is None:
-        return Checked(True, preview(answer, _SHOWN))
-    return Checked(False, "; ".join(filter(None, (wrong, hint))) or f"it is not {preview(answer, _SHOWN)}")
+        return Checked(True, _shown(answer))
+    return Checked(False, "; ".join(filter(None, (wrong, hint))) or f"it is not {_shown(answer)}")
 
 
-def _judged(answer: Any, judge: Callable[[Any], Any]) -> str | None:
-    said = judge(answer)
+def _shown(answer: Any) -> str:
+    """Give an answer as text; of a function not where it is in memory, which is other each time."""
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", preview(answer, _SHOWN))
+
+
+def _judged(said: Any) -> str | None:
     if said is True:
         return None
     return said if isinstance(said, str) else ""
@@ -97,7 +127,7 @@ def _compared(answer: Any, truth: Any) -> str | None:
         same = type(answer) is type(truth) or {type(answer), type(truth)} <= {int, float}
         return None if same and answer == truth else ""
     if isinstance(answer, str) or not isinstance(answer, Sequence | Set):
-        return f"a list is asked for, not {preview(answer, _SHOWN)}"
+        return f"a list is asked for, not {_shown(answer)}"
     if isinstance(truth, Set):
         return None if set(answer) == set(truth) else _in_a_set(set(answer), set(truth))
     return _in_order(list(answer), list(truth))
