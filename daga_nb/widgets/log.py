@@ -64,6 +64,7 @@ class Log:
         self.lines: deque[Line] = deque(maxlen=KEPT_LINES)
         self.python: deque[str] = deque(maxlen=KEPT_LINES)
         self._fresh_python: list[str] = []
+        self._imported: set[str] = set()
         self._fresh: list[Line] = []
         self._open: tuple[tuple[NodeState, str], list[str]] | None = None
         self._begun: dict[int, tuple[str, int]] = {}
@@ -90,11 +91,15 @@ class Log:
             taken, self._fresh, self._open = self._fresh, [], None
             return taken
 
-    def say(self, line: str) -> None:
-        """Add the line of Python that does the same as a click; ``{lab}`` in it becomes the lab's name."""
-        name = self._name_of_lab()
-        lines = [line.replace("{lab}", name or "bench", 1)]
-        if name == "" and not self.python:
+    def spoken(self, line: str) -> str:
+        """Give a line of Python as it is said: ``{lab}`` in it becomes the lab's name."""
+        return line.replace("{lab}", self._name_of_lab() or "bench", 1)
+
+    def say(self, line: str, *needed: str) -> None:
+        """Add the line of Python that does the same as a click, after the lines that it needs before it."""
+        lines = [*(one for one in needed if one not in self._imported), self.spoken(line)]
+        self._imported.update(needed)
+        if self._name_of_lab() == "" and not self.python:
             lines.insert(0, "# give the lab a name to go on in Python: bench = lab(...)")
         self.python.extend(lines)
         self._fresh_python += lines

@@ -34,7 +34,7 @@ def test_a_failure_is_planted_by_a_click_and_run_shows_the_rollback_node_by_node
     page = notebook.page
     notebook.node(4).click()
     page.click(".dnb-toggle[data-place=after]")
-    page.wait_for_selector(".dnb-node[data-node='4'].dnb-broken .dnb-fault[data-place=after].dnb-shown")
+    page.wait_for_selector(".dnb-node[data-node='4'].dnb-broken .dnb-fault[data-place=after]")
     line = "bench.run.inject(Fault.raising(RuntimeError('planted'), at='payment', where='after'))"
     page.wait_for_function("line => document.querySelector('.dnb-latest').textContent === line", arg=line)
     notebook.record()
