@@ -83,7 +83,7 @@ FIELDS: Mapping[str, Field] = {
     "calls": Field("calls in all", "whole", 2, 2, 100, hint="How often it is called, with the same key"),
     "call": Field("call number", "whole", 2, 1, hint="Counted from 1; a retry is a call"),
     "first": Field("calls", "whole", 1, 1, hint="It strikes so many calls, from the first one on"),
-    "percent": Field("percent of calls", "number", 20, 0.01, 100, hint="In how many of a hundred calls"),
+    "percent": Field("% of calls", "number", 20, 0.01, 100, hint="In how many of a hundred calls"),
     "seed": Field("seed", "whole", 0, 0, 2**32, hint="With the same seed it strikes the same calls"),
     "input": Field("input", "input", 0, hint="Which input is compared"),
     "operator": Field("is", "choice", "==", choices=get_args(Operator)),

@@ -13,6 +13,9 @@ __all__ = ["PILLS", "badge_word", "deed", "fault_words", "is_plain"]
 PILLS: dict[Where, str] = {"before": "before", "after": "after", "rollback": "rollback"}
 """What stands on the badge of a fault that only raises, by place."""
 
+_TOGETHER = "\N{NO-BREAK SPACE}"
+"""Stands inside of what a badge shows, or leaves out, as one."""
+
 
 def is_plain(fault: Fault) -> bool:
     """Whether it only raises, each time: what one click plants."""
@@ -22,12 +25,12 @@ def is_plain(fault: Fault) -> bool:
 
 
 def badge_word(fault: Fault) -> str:
-    """Give what stands on its badge: short, and different for what is different.
+    r"""Give what stands on its badge: what it does, a blank, and when; without room for both, the first.
 
-    >>> [badge_word(Fault.parse(f"pay.after: {what}")) for what in ("raise(Timeout)", "delay(2)", "20%hang")]
-    ['after', '2 s', 'hang 20%']
+    >>> [badge_word(Fault.parse(f"pay.after: {what}")) for what in ("raise(Timeout)", "repeat", "20%hang")]
+    ['after', 'again', 'hang 20%']
     >>> badge_word(Fault.flaky(2, at="pay")), badge_word(Fault.parse("pay.before: 2*off->1*hang->off"))
-    ('2×', 'hang call 3')
+    ('2×', 'hang call\xa03')
     """
     if is_plain(fault):
         return PILLS[fault.where]
@@ -38,18 +41,18 @@ def badge_word(fault: Fault) -> str:
     if isinstance(task, Raise):
         kind = ""
     elif isinstance(task, Delay):
-        kind = f"{task.seconds:g} s"
+        kind = f"{task.seconds:g}{_TOGETHER}s"
     elif isinstance(task, Corrupt):
         kind = "wrong"
     elif isinstance(task, Repeat):
-        kind = "again" if task.times == 2 else f"{task.times} calls"
+        kind = "again" if task.times == 2 else f"again{_TOGETHER}{task.times}"
     return elide(f"{kind} {when}".strip(), 14)
 
 
 def _when(fault: Fault) -> str:
     first = fault.terms[0]
     if first.task == OFF:
-        return f"call {(first.times or 0) + 1}"
+        return f"call{_TOGETHER}{(first.times or 0) + 1}"
     if first.percent < 100:
         return f"{first.percent:g}%"
     if first.times is not None:

@@ -125,7 +125,7 @@ def test_a_failure_is_planted_by_the_handle_on_the_node_itself(notebook):
     page.wait_for_selector(".dnb-node[data-node='3'] .dnb-fault[data-place=before]")
     page.click(".dnb-node[data-node='3'] .dnb-fault[data-place=before]")
     page.wait_for_selector(".dnb-node[data-node='3'] .dnb-fault[data-place=after]")
-    page.wait_for_selector(".dnb-toggle[data-place=after][aria-pressed=true]")
+    page.wait_for_selector(".dnb-place-toggle[data-place=after]:not([data-planted=''])")
     notebook.press("run")
     notebook.wait("states(0)[0] === 'rolled-back'")
 

@@ -33,7 +33,8 @@ def test_a_failure_is_planted_by_a_click_and_run_shows_the_rollback_node_by_node
     open_lab(notebook, speed=0.7)
     page = notebook.page
     notebook.node(4).click()
-    page.click(".dnb-toggle[data-place=after]")
+    page.click(".dnb-place-toggle[data-place=after][aria-disabled=false]")
+    page.click("[data-command=plant][aria-disabled=false]")
     page.wait_for_selector(".dnb-node[data-node='4'].dnb-broken .dnb-fault[data-place=after]")
     line = "bench.run.inject(Fault.raising(RuntimeError('planted'), at='payment', where='after'))"
     page.wait_for_function("line => document.querySelector('.dnb-latest').textContent === line", arg=line)
@@ -54,7 +55,7 @@ def test_a_failure_is_planted_by_a_click_and_run_shows_the_rollback_node_by_node
     assert notebook.node(4).get_attribute("aria-label") == (
         "payment, rolled back, batch 3, "
         + page.locator(".dnb-node[data-node='4'] .dnb-word").text_content().split(" · ")[1]
-        + ", had failed, failure planted after the effect"
+        + ", had failed, failure planted after the effect: raises RuntimeError: planted; struck once"
     )
     page.wait_for_selector(".dnb-words:has-text('RuntimeError: planted (planted, after the effect)')")
 

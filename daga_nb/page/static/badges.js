@@ -20,29 +20,30 @@ function failedBadge(face, height) {
   );
 }
 
-const PILL = `650 13px ${FONT}`;
 const PILL_EDGE = 6;
 const PILL_GAP = 4;
 
 /**
  * A planted failure: a pill on the side where it strikes. Before the effect: where the edges come in; after
- * it: where they go out; in the rollback: below, on the way back. The two above share the width of the card.
- * Its word says what is planted; once it has struck it is filled, and says how often; dashed, it never did.
+ * it: where they go out; in the rollback: below, on the way back. Its word says what is planted, and when.
+ * Once it has struck it is filled, and says how often if that is more than once; dashed, it never did.
  * @param {any} face
  * @param {any[]} fault place, word, how often it struck, in words, whether it is plain
  * @param {number} width
  * @param {number} height
+ * @param {boolean} alone whether no other one stands above the card
  */
-function faultBadge(face, [index, word, struck, told, plain], width, height) {
+function faultBadge(face, [index, word, struck, told, plain], width, height, alone) {
   const place = face.places[index];
-  const count = struck > 0 ? (struck > 99 ? "99+" : String(struck)) : "";
-  const beside = 28 + (count ? 9 + widthOf(count, PILL) : 0);
-  const most = (place === "rollback" ? width * 0.8 : (width + 2 * PILL_EDGE - PILL_GAP) / 2) - beside;
-  const words = fitted(word, most, PILL);
-  const end = 20 + widthOf(words, PILL);
+  const font = `650 13px ${FONT}`;
+  const count = struck > 1 ? (struck > 99 ? "99+" : String(struck)) : "";
+  const beside = 28 + (count ? 9 + widthOf(count, font) : 0);
+  const most = (place === "rollback" || alone ? width * 0.8 : (width + 2 * PILL_EDGE - PILL_GAP) / 2) - beside;
+  const words = widthOf(word, font) <= most ? word : fitted(word.split(" ")[0], most, font);
+  const end = 20 + widthOf(words, font);
   const room = beside + end - 20;
   const x = place === "before" ? -PILL_EDGE : width - room + PILL_EDGE;
-  const y = place === "rollback" ? height - 7 : -12;
+  const y = place === "rollback" ? height - 10 : -12;
   return svg(
     "g",
     { class: "dnb-fault", "data-place": place, "data-plain": plain, "data-struck": struck > 0 ? "yes" : struck ? "never" : "no", transform: `translate(${x} ${y})` },

@@ -79,7 +79,7 @@ class FaultEditor {
    * @param {any} field
    */
   row(name, { label, holds, start, least, most, choices, hint }) {
-    const common = { title: hint || label, "data-field": name, spellcheck: "false", autocomplete: "off" };
+    const common = { title: hint || label, "aria-label": label, "data-field": name, spellcheck: "false", autocomplete: "off" };
     let made;
     if (holds === "choice" || holds === "input") made = select(label, choices, () => {});
     else if (holds === "text" || holds === "code") made = html("input", { type: "text", maxlength: most, class: "dnb-value" });
@@ -112,11 +112,19 @@ class FaultEditor {
     const first = this.at === null;
     this.at = told;
     const planted = told.faults.findIndex((/** @type {any} */ fault) => fault.text);
-    if (first && planted >= 0 && !told.faults[this.place].text) this.place = planted;
+    if (first) this.place = Math.max(planted, 0);
+    if (first) this.clear();
     if (!told.faults[this.place].possible) this.place = 0;
     const names = told.inputs.map((/** @type {string} */ name, /** @type {number} */ index) => html("option", { value: index, text: name }));
     if (first) this.inputs.input.replaceChildren(...names);
     this.load();
+  }
+
+  /** Have the form hold what one click plants. */
+  clear() {
+    [this.kind.value] = Object.keys(this.form.kinds);
+    [this.when.value] = Object.keys(this.form.whens);
+    for (const [name, field] of Object.entries(this.form.fields)) this.inputs[name].value = field.start;
   }
 
   /** Fill the form with what is planted at the place, if that is not what stands in it. */
@@ -128,7 +136,7 @@ class FaultEditor {
       const made = this.places[index];
       enable(made, one.possible);
       made.setAttribute("aria-pressed", String(index === this.place));
-      made.dataset.planted = one.text ? "yes" : "no";
+      made.dataset.planted = one.text ? this.face.fault_glyph : "";
       made.title = one.possible ? `${this.face.place_words[index]}: ${one.text || "no failure planted"}` : one.refused.raise;
       made.setAttribute("aria-label", made.title);
     });
@@ -223,7 +231,9 @@ class FaultEditor {
    */
   means(text, python) {
     this.text.textContent = text;
-    this.python.textContent = python.join("\n");
+    // A line may be broken after a bracket, and not in the middle of a name.
+    const parts = python.join("\n").split(/(?<=\()/);
+    this.python.replaceChildren(...parts.flatMap((part) => [part, html("wbr")]));
     this.copies.forEach((made) => (made.hidden = !text));
   }
 

@@ -177,9 +177,10 @@ class NodeCard {
     this.badged = shown;
     const planted = faults || [];
     this.element.classList.toggle("dnb-broken", planted.length > 0);
-    this.element.classList.toggle("dnb-crowded", planted.filter(([place]) => this.face.places[place] !== "rollback").length > 1);
+    const alone = planted.filter(([place]) => this.face.places[place] !== "rollback").length < 2;
+    this.element.classList.toggle("dnb-crowded", !alone);
     this.faults.forEach((badge) => badge.remove());
-    this.faults = planted.map((/** @type {any[]} */ fault) => faultBadge(this.face, fault, this.width, this.height));
+    this.faults = planted.map((/** @type {any[]} */ fault) => faultBadge(this.face, fault, this.width, this.height, alone));
     this.element.append(...this.faults);
   }
 
