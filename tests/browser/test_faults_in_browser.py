@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import pytest
 from flows import LAB
 
@@ -158,13 +160,8 @@ def test_only_what_makes_sense_is_offered(notebook):
     assert "hang" in notebook.evaluate(kinds)
     notebook.page.select_option(WHAT, "flaky")
     assert notebook.evaluate(offered.format(f"{WHEN} option")) == ["always", "if"]
-    assert [
-        one.get_attribute("data-row") for one in notebook.page.locator(f"{FORM} .dnb-field:visible").all()
-    ] == [
-        "error",
-        "text",
-        "times",
-    ]
+    fields = notebook.page.locator(f"{FORM} .dnb-field:visible").all()
+    assert [one.get_attribute("data-row") for one in fields] == ["error", "text", "times"]
 
 
 def test_it_is_all_within_reach_of_the_keys(notebook):
@@ -176,9 +173,8 @@ def test_it_is_all_within_reach_of_the_keys(notebook):
     page.focus(f"{FORM} [data-place=after]")
     notebook.keys("Space", "Tab", "Tab")
     assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "what happens"
-    notebook.keys("i", "Tab")  # "is done, and yet fails" stays; the next one begins with i too
-    page.select_option(WHAT, "delay")
-    page.focus(f"{FORM} [data-field=seconds]")
+    notebook.keys("r", "Tab")  # to what begins with r, "replies late", and on to its field
+    assert page.evaluate("document.activeElement.dataset.field") == "seconds"
     page.keyboard.press("Control+a")
     page.keyboard.type("0.1b")
     notebook.keys("Enter")
@@ -198,39 +194,34 @@ def test_a_click_on_a_badge_that_took_setting_opens_it_and_takes_nothing_away(no
     assert notebook.ask("len(bench.run.faults)") == 1
 
 
-BOXES = (
-    "[...document.querySelectorAll('.dnb-fault .dnb-pin')].map(one => one.getBoundingClientRect())"
-    ".map(box => [box.left, box.right, box.top, box.bottom])"
-)
+BOXES = """[...document.querySelectorAll(".dnb-fault .dnb-pin")].map(one => one.getBoundingClientRect())
+    .map(box => [box.left + 1, box.right - 1, box.top + 1, box.bottom - 1])"""
+TOO_WIDE = """[...document.querySelectorAll(".dnb-inspector-scroll, .dnb-faults *:not(input, option)")]
+    .filter(one => getComputedStyle(one).display !== "inline" && one.scrollWidth > one.clientWidth + 1)
+    .map(one => one.className)"""
 
 
-@pytest.mark.parametrize(("width", "theme"), [(520, "Dark"), (1400, "Light")])
+def overlap(one: list[float], other: list[float]) -> bool:
+    beside = one[1] <= other[0] or other[1] <= one[0]
+    return not beside and one[3] > other[2] and other[3] > one[2]
+
+
+@pytest.mark.parametrize(("width", "theme"), [(500, "Dark"), (1100, "Light")])
 def test_badges_cover_no_other_and_the_form_fits(notebook, width, theme):
-    notebook.page.set_viewport_size({"width": width, "height": 1100})
     open_lab(notebook)
+    page = notebook.page
     notebook.theme(f"JupyterLab {theme}")
+    page.evaluate("width => document.querySelector('.dnb-lab').style.width = `${width}px`", width)
     notebook.run_cell(
         "for at in ('quote', 'charge', 'ship'):\n"
-        "    for where, what in [('before', '20%delay(2)'), ('after', '20%repeat(3)'), ('rollback', 'cancel')]:\n"
-        "        bench.run.inject(f'{at}.{where}: {what}')\n"
+        "    for fault in ('before: 20%delay(2)', 'after: 20%repeat(3)', 'rollback: cancel'):\n"
+        "        bench.run.inject(f'{at}.{fault}')\n"
     )
-    notebook.page.wait_for_selector(badge(SHIP, "rollback"))
+    page.wait_for_selector(badge(SHIP, "rollback"))
     boxes = notebook.evaluate(BOXES)
     assert len(boxes) == 9
-    for number, (left, right, top, bottom) in enumerate(boxes):
-        for other in boxes[number + 1 :]:
-            apart = (
-                right <= other[0] + 1 or other[1] <= left + 1 or bottom <= other[2] + 1 or other[3] <= top + 1
-            )
-            assert apart, (boxes[number], other)
+    assert [(one, other) for one, other in combinations(boxes, 2) if overlap(one, other)] == []
     notebook.node(CHARGE).click()
-    notebook.page.wait_for_selector(f"{REMOVE}:visible")
-    assert (
-        notebook.evaluate(
-            "[...document.querySelectorAll('.dnb-inspector-scroll, .dnb-faults *')].filter(one =>"
-            " one.getClientRects().length && one.tagName !== 'OPTION' && one.scrollWidth > one.clientWidth + 1"
-            " && getComputedStyle(one).display !== 'inline').map(one => one.className)"
-        )
-        == []
-    )
+    page.wait_for_selector(f"{REMOVE}:visible")
+    assert notebook.evaluate(TOO_WIDE) == []
     notebook.theme("JupyterLab Light")
