@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 from daga_nb.debug.preview import whole
 from daga_nb.engine.triggers import Operator
 
-__all__ = ["ERRORS", "FIELDS", "KINDS", "WHENS", "Field", "form_json", "is_draft"]
+__all__ = ["ERRORS", "FIELDS", "KINDS", "WHENS", "Field", "Kind", "form_json", "is_draft"]
 
 ERRORS: Mapping[str, type[Exception]] = {
     kind.__name__: kind

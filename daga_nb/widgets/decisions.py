@@ -8,12 +8,13 @@ from daga_nb.core.events import Event
 from daga_nb.core.moves import Undo
 from daga_nb.core.states import NodeState
 from daga_nb.debug.breakpoints import Condition, Phase
-from daga_nb.debug.preview import whole
+from daga_nb.debug.preview import LONGEST_TEXT, whole
 from daga_nb.engine.admission import OnFailure, check_on_failure
 from daga_nb.engine.faults import Fault, Where
 from daga_nb.engine.run import FlowRun
 from daga_nb.errors import StepError
 from daga_nb.page.fault_words import deed
+from daga_nb.render.text import elide
 from daga_nb.render.theme import FAULT_GLYPH
 from daga_nb.widgets.drafts import Draft, drafted
 from daga_nb.widgets.log import as_python
@@ -87,10 +88,16 @@ class LabDecisions(Workbench):
             field, why = "kind", self._run.refusal(fault)
         told = {"t": "draft", "node": node, "where": where, "of": draft}
         if fault is None or why:
-            self._tell({**told, "field": field, "why": whole(why)})
+            self._tell({**told, "field": field, "why": elide(why, 300)})
             return None
         line, *imports = _injecting(fault)
-        self._tell({**told, "text": whole(str(fault)), "python": [*imports, self._log.spoken(line)]})
+        self._tell(
+            {
+                **told,
+                "text": whole(text) if len(text := str(fault)) < LONGEST_TEXT else "",
+                "python": [*imports, self._log.spoken(line)],
+            }
+        )
         return fault
 
     def unplant(self, name: str, where: Where | None = None) -> None:

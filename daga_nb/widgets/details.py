@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from daga_nb.core.states import NodeState
-from daga_nb.debug.preview import LONGEST_TEXT, preview, whole
+from daga_nb.debug.preview import LONGEST_TEXT, preview
 from daga_nb.engine.calls import ActionCall, display_name
 from daga_nb.engine.faults import Fault, Where
 from daga_nb.page.marks import FACTS, PLACES
@@ -113,7 +113,7 @@ def _fault(run: FlowRun, node: int, place: Where, fault: Fault | None) -> dict[s
         "hang": Fault.hanging(at=name, where=place),
         "corrupt": Fault.corrupting(None, at=name, where=place),
     }
-    refused = {kind: whole(why) for kind, one in tried.items() if (why := run.refusal(one))}
+    refused = {kind: elide(why, 300) for kind, one in tried.items() if (why := run.refusal(one))}
     return {
         "where": place,
         "possible": "raise" not in refused,

@@ -93,13 +93,14 @@ class Log:
 
     def spoken(self, line: str) -> str:
         """Give a line of Python as it is said: ``{lab}`` in it becomes the lab's name."""
-        return line.replace("{lab}", self._name_of_lab() or "bench", 1)
+        return _named(line, self._name_of_lab())
 
     def say(self, line: str, *needed: str) -> None:
         """Add the line of Python that does the same as a click, after the lines that it needs before it."""
-        lines = [*(one for one in needed if one not in self._imported), self.spoken(line)]
+        name = self._name_of_lab()
+        lines = [*(one for one in needed if one not in self._imported), _named(line, name)]
         self._imported.update(needed)
-        if self._name_of_lab() == "" and not self.python:
+        if name == "" and not self.python:
             lines.insert(0, "# give the lab a name to go on in Python: bench = lab(...)")
         self.python.extend(lines)
         self._fresh_python += lines
@@ -173,6 +174,10 @@ def as_python(value: object) -> str:
     except Exception:  # whatever ails its repr
         return "..."
     return text if len(text) <= _LONGEST_VALUE and not _NO_NUMBERS & {*names} else "..."
+
+
+def _named(line: str, name: str | None) -> str:
+    return line.replace("{lab}", name or "bench", 1)
 
 
 def _cut(line: str, lost: int) -> str:

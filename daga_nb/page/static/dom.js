@@ -97,6 +97,33 @@ function button(look, press) {
 }
 
 /**
+ * @param {string} label
+ * @param {string[]} values
+ * @param {() => void} change
+ */
+function select(label, values, change) {
+  return html("select", { class: "dnb-kind", "aria-label": label, onchange: change }, ...values.map((value) => html("option", { value, text: value })));
+}
+
+/**
+ * A small button that copies a text, and says so.
+ * @param {string} what
+ * @param {() => string} text
+ */
+function copyButton(what, text) {
+  const made = button({ icon: "copy", label: "", title: `copy ${what}`, class: "dnb-copy" }, async () => {
+    try {
+      await navigator.clipboard.writeText(text());
+      made.dataset.copied = "yes";
+    } catch {
+      made.dataset.copied = "no"; // Pages that are not served safely may not: the text can be marked by hand.
+    }
+    window.setTimeout(() => delete made.dataset.copied, 1200);
+  });
+  return made;
+}
+
+/**
  * @param {Element} element
  * @param {boolean} possible
  */

@@ -272,30 +272,3 @@ function inOrder(draft, other) {
   const names = [...new Set([...Object.keys(other), ...Object.keys(draft)])];
   return Object.fromEntries(names.filter((name) => name in draft).map((name) => [name, draft[name]]));
 }
-
-/**
- * @param {string} label
- * @param {string[]} values
- * @param {() => void} change
- */
-function select(label, values, change) {
-  return html("select", { class: "dnb-kind", "aria-label": label, onchange: change }, ...values.map((value) => html("option", { value, text: value })));
-}
-
-/**
- * A small button that copies a text, and says so.
- * @param {string} what
- * @param {() => string} text
- */
-function copyButton(what, text) {
-  const made = button({ icon: "copy", label: "", title: `copy ${what}`, class: "dnb-copy" }, async () => {
-    try {
-      await navigator.clipboard.writeText(text());
-      made.dataset.copied = "yes";
-    } catch {
-      made.dataset.copied = "no"; // Pages that are not served safely may not: the text can be marked by hand.
-    }
-    window.setTimeout(() => delete made.dataset.copied, 1200);
-  });
-  return made;
-}
