@@ -91,13 +91,9 @@ class LabDecisions(Workbench):
             self._tell({**told, "field": field, "why": elide(why, 300)})
             return None
         line, *imports = _injecting(fault)
-        self._tell(
-            {
-                **told,
-                "text": whole(text) if len(text := str(fault)) < LONGEST_TEXT else "",
-                "python": [*imports, self._log.spoken(line)],
-            }
-        )
+        text, python = whole(str(fault)), [*imports, self._log.spoken(line)]
+        # A text that is cut would mean another fault.
+        self._tell({**told, "text": text if len(text) <= LONGEST_TEXT else "", "python": python})
         return fault
 
     def unplant(self, name: str, where: Where | None = None) -> None:

@@ -169,7 +169,7 @@ def test_it_is_all_within_reach_of_the_keys(notebook):
     page = notebook.page
     cells = notebook.cells()
     notebook.node(CHARGE).click()
-    page.wait_for_selector(f"{PLANT}[aria-disabled=false]")
+    page.wait_for_selector(f"{FORM} [data-place=after][aria-disabled=false]")
     page.focus(f"{FORM} [data-place=after]")
     notebook.keys("Space", "Tab", "Tab")
     assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "what happens"
@@ -222,6 +222,7 @@ def test_badges_cover_no_other_and_the_form_fits(notebook, width, theme):
     assert len(boxes) == 9
     assert [(one, other) for one, other in combinations(boxes, 2) if overlap(one, other)] == []
     notebook.node(CHARGE).click()
+    page.click(".dnb-fault-head")
     page.wait_for_selector(f"{REMOVE}:visible")
     assert notebook.evaluate(TOO_WIDE) == []
     notebook.theme("JupyterLab Light")

@@ -174,7 +174,7 @@ def test_a_step_made_in_a_cell_is_seen_in_the_lab(notebook):
     notebook.run_cell("bench.run.inject(Fault.raising(ValueError('x'), at='payment', where='before')); None")
     notebook.page.wait_for_selector(".dnb-node[data-node='4'].dnb-broken")
     notebook.node(4).click()
-    notebook.wait("document.querySelector('.dnb-kind').value === 'ValueError'")
+    notebook.wait("document.querySelector('[data-field=error]').value === 'ValueError'")
 
 
 def test_the_cell_run_again_makes_a_fresh_lab(notebook):

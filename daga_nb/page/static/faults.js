@@ -37,17 +37,17 @@ class FaultEditor {
     this.remove.dataset.command = "clear";
     this.status = html("span", { class: "dnb-soft dnb-fault-status", role: "status" });
     this.fields = html("div", { class: "dnb-fields" }, this.kind, ...this.of("kinds"), this.when, ...this.of("whens"));
-    this.sum = html("span", { class: "dnb-soft" });
-    this.element = html(
-      "details",
-      { class: "dnb-faults", open: true },
-      html("summary", {}, html("b", { text: `${face.fault_glyph} plant a failure` }), this.sum),
-      html("div", { class: "dnb-toggles", role: "group", "aria-label": "where it fails" }, ...this.places),
+    this.body = html(
+      "div",
+      { class: "dnb-fault-form", id: unique("form"), hidden: true },
       this.fields,
       this.wrong,
       html("div", { class: "dnb-plant-row" }, this.plant, this.remove, this.status),
       html("div", { class: "dnb-means" }, this.text, this.copies[0], this.python, this.copies[1]),
     );
+    this.head = html("button", { type: "button", class: "dnb-fault-head", "aria-expanded": "false", "aria-controls": this.body.id, onclick: () => this.unfold(this.body.hidden), text: `${face.fault_glyph} plant a failure` });
+    const toggles = html("div", { class: "dnb-toggles", role: "group", "aria-label": "where it fails" }, ...this.places);
+    this.element = html("div", { class: "dnb-faults" }, this.head, toggles, this.body);
     this.element.addEventListener("input", () => this.changed());
     this.element.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
       if (event.key === "Enter" && /** @type {Element} */ (event.target).matches("input")) this.set();
@@ -94,9 +94,16 @@ class FaultEditor {
   open(place) {
     const index = this.face.places.indexOf(place);
     if (index < 0) return;
-    this.element.open = true;
     this.place = index;
+    this.unfold(true);
+  }
+
+  /** Show the form, or only the places. @param {boolean} open */
+  unfold(open) {
+    this.body.hidden = !open;
+    this.head.setAttribute("aria-expanded", String(open));
     this.load();
+    if (open) this.changed();
   }
 
   /** Another action is selected. @param {number} node */
@@ -135,12 +142,11 @@ class FaultEditor {
     faults.forEach((/** @type {any} */ one, /** @type {number} */ index) => {
       const made = this.places[index];
       enable(made, one.possible);
-      made.setAttribute("aria-pressed", String(index === this.place));
+      made.setAttribute("aria-pressed", String(!this.body.hidden && index === this.place));
       made.dataset.planted = one.text ? this.face.fault_glyph : "";
       made.title = one.possible ? `${this.face.place_words[index]}: ${one.text || "no failure planted"}` : one.refused.raise;
       made.setAttribute("aria-label", made.title);
     });
-    this.sum.textContent = faults.filter((/** @type {any} */ one) => one.text).length ? "planted" : "";
     const now = JSON.stringify([this.node, this.place, fault.text, fault.refused]);
     if (now === this.loaded) return;
     this.loaded = now;
@@ -204,7 +210,7 @@ class FaultEditor {
     this.remove.hidden = !fault.text;
     this.status.textContent = fault.text ? (same ? "planted" : fault.draft ? "not yet changed" : "another one is planted") : "";
     this.status.title = fault.text;
-    if (draft) this.waiting = window.setTimeout(() => this.send({ cmd: "draft", node: this.node, where: this.where, to: draft }), THINKING);
+    if (draft && !this.body.hidden) this.waiting = window.setTimeout(() => this.send({ cmd: "draft", node: this.node, where: this.where, to: draft }), THINKING);
     else this.means("", []);
   }
 
