@@ -136,7 +136,7 @@ def test_a_fault_that_is_planted_from_python_is_seen_when_the_cell_has_run(done)
         run.inject(Fault.raising(ValueError, at="b", where="rollback"))
         page.widget._feed.touch()
         await turns()
-        assert [mark[2] for mark in page.nodes] == [0, 1 | 4, 0, 0]
+        assert page.badges() == ["", "before, rollback", "", ""]
         run.clear_faults()
         page.widget._feed.flush()
         assert [mark[2] for mark in page.nodes] == [0, 0, 0, 0]
@@ -206,9 +206,9 @@ def test_a_message_that_is_no_command_is_counted_and_does_nothing(done):
         {"cmd": "look", "node": True},
         {"cmd": "look", "node": -1},
         {"cmd": "look", "node": "0"},
-        {"cmd": "plant", "node": 0, "where": "during", "kind": "ValueError"},
-        {"cmd": "plant", "node": 0, "where": "after", "kind": "SystemExit"},
-        {"cmd": "plant", "node": 0, "where": "after", "kind": ["ValueError"]},
+        {"cmd": "plant", "node": 0, "where": "during", "to": {"kind": "hang", "when": "always"}},
+        {"cmd": "plant", "node": 0, "where": "after", "to": {"kind": "exit", "when": "always"}},
+        {"cmd": "plant", "node": 0, "where": "after", "kind": "ValueError"},
         {"cmd": "clear", "node": 0, "where": None},
         {"cmd": "__init__"},
     ],

@@ -6,7 +6,7 @@ import json
 
 import pytest
 from helpers import Boom, play
-from widget_page import Page, failing, lab_of
+from widget_page import Page, failing, lab_of, raising
 
 from daga_nb import DagaAction, DagaFlow, canvas, lab
 from daga_nb.debug.preview import preview, traceback_of
@@ -202,8 +202,8 @@ def test_what_is_looked_at_is_kept_up_to_date(done):
         await page.click(cmd="step")
         assert len(page.looks) > before
         assert dict(page.looks[-1]["rows"])["inputs"] == "['b', 'c']"
-        await page.click(cmd="plant", node=3, where="after", kind="ValueError")
-        assert page.looks[-1]["faults"][1]["kind"] == "ValueError"
+        await page.click(cmd="plant", node=3, where="after", to=raising("ValueError"))
+        assert page.looks[-1]["faults"][1]["draft"] == raising("ValueError")
 
     play(main())
 

@@ -128,6 +128,7 @@ RUN = {
     "stopped_at",
     "undecided",
     "unfired",
+    "refusal",
     "why_unfired",
     "until",
     "batches",

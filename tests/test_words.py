@@ -8,7 +8,7 @@ import pytest
 from helpers import Boom, action, flow_of, play
 from story_runs import drive, failing, runs
 from test_hostile import HOSTILE
-from widget_page import Page
+from widget_page import Page, raising
 
 from daga_nb import DagaAction, DagaFlow, canvas, lab
 from daga_nb.debug.story_file import from_json, to_json
@@ -102,7 +102,7 @@ def test_steps_and_notes_of_the_lab_are_no_part_of_the_story(done):
         await page.open()
         await page.click(cmd="stop", node=3, to="forward")
         await page.click(cmd="step")
-        await page.click(cmd="plant", node=1, where="rollback", kind="ValueError")
+        await page.click(cmd="plant", node=1, where="rollback", to=raising("ValueError"))
         await page.click(cmd="run")
         await page.click(cmd="run")
         assert lines_of(page.widget.run.story) == events_and_prints(page)
@@ -172,7 +172,7 @@ def test_whatever_texts_there_are_every_message_can_be_sent_and_is_short(done, t
         await page.click(cmd="skip", node=1, to=repr(text)[:1990])
         await page.click(cmd="run")
         for where in ("before", "after", "rollback"):
-            await page.click(cmd="plant", node=2, where=where, kind="ValueError")
+            await page.click(cmd="plant", node=2, where=where, to=raising("ValueError"))
         await page.click(cmd="keep", to=text[:1000])
         await page.click(cmd="run")
         await page.click(cmd="rollback")

@@ -23,6 +23,7 @@ class Page:
         self.log: list[list[Any]] = []
         self.python: list[str] = []
         self.looks: list[dict[str, Any]] = []
+        self.drafts: list[dict[str, Any]] = []
         self.version = -1
         widget.send = self.hear
         self._fold(widget._now)
@@ -33,6 +34,8 @@ class Page:
         self.sent.append(message)
         if message["t"] == "look":
             self.looks.append(message)
+        elif message["t"] == "draft":
+            self.drafts.append(message)
         elif message["t"] == "now":
             self.nodes, self.log, self.python = [], [], []
             self._fold(message)
@@ -78,6 +81,10 @@ class Page:
         """Give what the nodes show, in words, in plan order."""
         return [STATES[mark[0]].word for mark in self.nodes]
 
+    def badges(self) -> list[str]:
+        """Give what the badges of planted faults say, card by card."""
+        return [", ".join(badge[1] for badge in mark[2] or ()) for mark in self.nodes]
+
     def words(self) -> list[str]:
         """Give the log without times."""
         return [" ".join(filter(None, line[4:6])) for line in self.log]
@@ -88,6 +95,11 @@ def lab_of(
 ) -> Page:
     """Give the page of a lab, as fast as it goes, for a flow as `flow_of` makes it."""
     return Page(lab(flow_of(done, edges, **options), input, faults=faults, speed=1.0))
+
+
+def raising(error: str = "RuntimeError", text: str = "planted") -> dict[str, Any]:
+    """Give what the form of the page holds for a fault that raises, each time."""
+    return {"kind": "raise", "error": error, "text": text, "when": "always"}
 
 
 def failing(at: str, where: Any = "before") -> Fault:

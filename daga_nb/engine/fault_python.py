@@ -8,7 +8,7 @@ from daga_nb.engine.scanner import as_number
 from daga_nb.engine.triggers import ALWAYS, When
 from daga_nb.errors import FaultError
 
-__all__ = ["as_python"]
+__all__ = ["as_python", "when_of"]
 
 _CONSTRUCTORS = {
     "raise": "raising",
@@ -23,7 +23,7 @@ _CONSTRUCTORS = {
 def as_python(parts: FaultParts) -> str:
     """Give the line of Python that makes a fault: by a constructor, or else by its text."""
     at = parts.at if isinstance(parts.at, str) else getattr(parts.at, "__name__", parts.at)
-    when = _when(parts)
+    when = when_of(parts)
     if when is None:
         try:
             return f"Fault.parse({fault_text(parts)!r})"
@@ -39,7 +39,7 @@ def as_python(parts: FaultParts) -> str:
     return f"Fault.{_CONSTRUCTORS[task.word]}({', '.join(told)})"
 
 
-def _when(parts: FaultParts) -> When | None:
+def when_of(parts: FaultParts) -> When | None:
     """Give the `When` that the terms come from; None if no constructor makes such a chain."""
     first, struck = parts.terms[0], next(term for term in parts.terms if term.task != OFF)
     after = (first.times or 0) if first.task == OFF else 0

@@ -14,7 +14,7 @@ from daga_nb.engine.fault_plan import Faults, fault_of, faults_of
 from daga_nb.engine.fault_tasks import OFF, Corrupt, Hang, Task, Where
 from daga_nb.engine.faults import Fault, find_node
 from daga_nb.engine.triggers import Comparison
-from daga_nb.errors import FaultError, describe
+from daga_nb.errors import DagaError, FaultError, describe
 
 __all__ = ["PlantedFaults"]
 
@@ -159,6 +159,14 @@ class PlantedFaults:
         return [(post.fault, _why(post, called)) for post in self._posts() if not post.strikes]
 
     # ----------------------------------------------------- what could never be seen
+
+    def refusal(self, fault: Fault) -> str:
+        """Say why a fault could not be planted; nothing if it can."""
+        try:
+            self._check(find_node(self._machine.plan, fault.at), fault)
+        except DagaError as refused:
+            return str(refused)
+        return ""
 
     def _check(self, node: int, fault: Fault) -> None:
         """Refuse a fault that could never be seen."""

@@ -112,6 +112,16 @@ class RunTrial(RunLook):
         """
         return self._driver.faults.add(fault)
 
+    def refusal(self, fault: Fault) -> str:
+        """Say why `inject` would refuse a fault, before anything is planted; nothing if it would not.
+
+        >>> from daga_nb import DagaFlow
+        >>> run = DagaFlow([(abs, max)]).start()
+        >>> run.refusal(Fault.hanging(at="abs"))[:22], run.refusal(Fault.cancelling(at="abs"))
+        ("'abs' has no timeout, ", '')
+        """
+        return self._driver.faults.refusal(fault)
+
     def clear_faults(self, at: Any = None, where: Where | None = None) -> tuple[Fault, ...]:
         """Take out the faults at one action (or all), at one place (or all), and give them."""
         return self._driver.faults.remove(at, where)

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from daga_nb.core.moves import Policy
 from daga_nb.core.states import NodeState, RunState
 from daga_nb.debug.breakpoints import Phase
-from daga_nb.engine.faults import Where
+from daga_nb.debug.preview import whole
+from daga_nb.engine.faults import Fault, Where
 from daga_nb.page.agreed import agreed_of
 from daga_nb.page.doubts import doubts_of
 from daga_nb.page.effects import verdict_looks
+from daga_nb.page.fault_form import form_json
+from daga_nb.page.fault_words import badge_word, fault_words, is_plain
 from daga_nb.render.text import elide, seconds
 from daga_nb.render.theme import FAULT_GLYPH, LOOKS, RUN_LOOKS, edge_kind
 
@@ -24,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FACTS",
-    "KINDS",
     "NUMBER",
     "PHASES",
     "PLACES",
@@ -44,15 +46,10 @@ __all__ = [
 STATES = tuple(LOOKS)
 RUN_STATES = tuple(RUN_LOOKS)
 PLACES: tuple[Where, ...] = ("before", "after", "rollback")
-"""Where a fault strikes; the number 1, 2 or 4 of each is its bit in a mark."""
+"""Where a fault strikes."""
 
 PHASES: tuple[Phase, ...] = ("forward", "rollback")
 """Where a run stops: before an action, or before its rollback."""
-
-KINDS: Mapping[str, type[Exception]] = {
-    kind.__name__: kind for kind in (RuntimeError, TimeoutError, ConnectionError, ValueError)
-}
-"""The kinds of failure that can be planted by a click."""
 
 FACTS = (
     "attempt", "waits for", "waited for", "inputs", "result", "took", "rolled back in", "rollback took",
@@ -68,7 +65,6 @@ MODES = ("idle", "done", "flow", "back", "undone", "dead")
 NUMBER = {state: number for number, state in enumerate(STATES)}
 RUN_NUMBER = {state: number for number, state in enumerate(RUN_STATES)}
 """The numbers by which a page knows the states: of a node, and of the run."""
-_BIT = {place: 1 << number for number, place in enumerate(PLACES)}
 
 _N = NodeState
 _DONE = frozenset({_N.SUCCEEDED, _N.KEPT})
@@ -126,8 +122,7 @@ def face(
         "edges": [[MODES.index(edge_mode(tail, one)) for one in STATES] for tail in rows],
         "places": PLACES,
         "place_words": ["before the effect", "after the effect", "in the rollback"],
-        "place_pills": ["before", "after", "rollback"],
-        "kinds": list(KINDS),
+        "fault_form": form_json(),
         "facts": FACTS,
         "verdicts": verdict_looks(),
         "forward": NUMBER[_N.RUNNING],
@@ -140,17 +135,17 @@ def face(
 
 
 class Planted(NamedTuple):
-    """What is planted at an action, as bits.
+    """What is planted at an action.
 
     Attributes
     ----------
     faults
-        1 before, 2 after, 4 in the rollback.
+        Each fault, with how often it has struck; -1 if it never did in a run that has ended.
     breaks
         A breakpoint 1 before it, 2 before its rollback; 4 and 8: the run stands there now.
     """
 
-    faults: int = 0
+    faults: tuple[tuple[Fault, int], ...] = ()
     breaks: int = 0
 
 
@@ -162,7 +157,8 @@ def planted_in(run: FlowRun) -> dict[str, Planted]:
     found: dict[str, Planted] = {}
     for fault in run.faults:
         faults, breaks = found.get(fault.at, NOTHING)
-        found[fault.at] = Planted(faults | _BIT[fault.where], breaks)
+        struck = run.strikes(fault.at, fault.where) or (-1 if run.state.ended else 0)
+        found[fault.at] = Planted((*faults, (fault, struck)), breaks)
     for one in run.breakpoints:
         faults, breaks = found.get(one.at, NOTHING)
         bit = PHASES.index(one.phase) + 1
@@ -170,10 +166,17 @@ def planted_in(run: FlowRun) -> dict[str, Planted]:
     return found
 
 
+def _fault_mark(fault: Fault, struck: int) -> list[Any]:
+    """Give what a badge shows: place, word, how often it struck, the same in words, whether it is plain."""
+    words = whole(fault_words(fault, struck))
+    return [PLACES.index(fault.where), whole(badge_word(fault)), struck, words, int(is_plain(fault))]
+
+
 def node_mark(run: FlowRun, node: int, planted: Mapping[str, Planted], attempt: str = "") -> list[Any]:
     """Give what a node shows now: its state, a duration, its faults, whether it failed, its breakpoints.
 
-    `attempt` says, in place of the duration, which attempt it is at, if that is not the first one.
+    `attempt` says, in place of the duration, which attempt it is at, if that is not the first one. Of the
+    faults there is a list of what their badges show, or 0 where none is planted.
     """
     name = run.plan.names[node]
     state = run.node_states[node]
@@ -185,7 +188,8 @@ def node_mark(run: FlowRun, node: int, planted: Mapping[str, Planted], attempt: 
     time = SKIPPED_WORD if skipped else attempt or seconds(lasted)
     failed = name in run.errors and state is not _N.UNKNOWN
     faults, breaks = planted.get(name, NOTHING)
-    return [NUMBER[state], time, faults, int(failed), breaks]
+    told = [_fault_mark(*one) for one in faults] or 0
+    return [NUMBER[state], time, told, int(failed), breaks]
 
 
 def head(run: FlowRun) -> dict[str, Any]:

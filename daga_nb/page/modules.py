@@ -21,6 +21,7 @@ VIEWER_MODULES = (
     "head.js",
     "story.js",
     "history.js",
+    "faults.js",
     "inspector.js",
     "log.js",
     "timeline.js",

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, get_args
 
 from daga_nb.engine.admission import OnFailure
-from daga_nb.page.marks import KINDS, PHASES, PLACES
+from daga_nb.page.fault_form import is_draft
+from daga_nb.page.marks import PHASES, PLACES
 
 __all__ = ["Command", "parse"]
 
@@ -21,7 +22,6 @@ class Command(NamedTuple):
     name: str
     node: int | None = None
     where: Any = ""
-    kind: str = ""
     to: Any = None
 
 
@@ -76,7 +76,8 @@ _NODE_FIELDS: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
     "skip": {"to": _is_short},
     "predict": {},
     "until": {},
-    "plant": {"where": _WHERE, "kind": _is_one_of(*KINDS)},
+    "draft": {"where": _WHERE, "to": is_draft},
+    "plant": {"where": _WHERE, "to": is_draft},
     "clear": {"where": _WHERE},
 }
 
@@ -86,8 +87,8 @@ def parse(content: Any, nodes: int) -> Command | None:
 
     `nodes` is how many nodes the plan has.
 
-    >>> parse({"cmd": "plant", "node": 2, "where": "after", "kind": "TimeoutError"}, nodes=3)
-    Command(name='plant', node=2, where='after', kind='TimeoutError', to=None)
+    >>> parse({"cmd": "clear", "node": 2, "where": "after"}, nodes=3)
+    Command(name='clear', node=2, where='after', to=None)
     >>> parse({"cmd": "look", "node": 3}, nodes=3) is None
     True
     >>> parse({"cmd": "eval", "to": "1 + 1"}, nodes=3) is None

@@ -8,11 +8,15 @@ from daga_nb.core.events import Event
 from daga_nb.core.moves import Undo
 from daga_nb.core.states import NodeState
 from daga_nb.debug.breakpoints import Condition, Phase
+from daga_nb.debug.preview import LONGEST_TEXT, whole
 from daga_nb.engine.admission import OnFailure, check_on_failure
 from daga_nb.engine.faults import Fault, Where
 from daga_nb.engine.run import FlowRun
-from daga_nb.errors import StepError, describe
+from daga_nb.errors import StepError
+from daga_nb.page.fault_words import deed
+from daga_nb.render.text import elide
 from daga_nb.render.theme import FAULT_GLYPH
+from daga_nb.widgets.drafts import Draft, drafted
 from daga_nb.widgets.log import as_python
 from daga_nb.widgets.workbench import Workbench
 
@@ -69,13 +73,28 @@ class LabDecisions(Workbench):
 
     def plant(self, name: str, where: Where = "before", error: Exception | None = None) -> None:
         """Plant a failure at an action: ``"before"`` or ``"after"`` its effect, or in its ``"rollback"``."""
-        error = RuntimeError("planted") if error is None else error
-        fault = Fault.raising(error, at=name, where=where)
-        self._run.clear_faults(at=name, where=where)
+        self._inject(Fault.raising(RuntimeError("planted") if error is None else error, at=name, where=where))
+
+    def _inject(self, fault: Fault) -> None:
         self._run.inject(fault)
-        self._log.say(f"{{lab}}.run.inject({fault!r})")
-        self._log.add("note", f"⚡ failure planted at {name}", f"{fault.place}: {describe(error)}")
+        self._log.say(*_injecting(fault))
+        self._log.add("note", f"{FAULT_GLYPH} failure planted at {fault.at}", f"{fault.place}: {deed(fault)}")
         self._feed.touch()
+
+    def _say_draft(self, node: int, where: Where, draft: Draft) -> Fault | None:
+        """Tell the page what a filled-in form means, or which field of it is wrong, and give the fault."""
+        fault, field, why = drafted(self._run.plan, node, where, draft)
+        if fault is not None:
+            field, why = "kind", self._run.refusal(fault)
+        told = {"t": "draft", "node": node, "where": where, "of": draft}
+        if fault is None or why:
+            self._tell({**told, "field": field, "why": elide(why, 300)})
+            return None
+        line, *imports = _injecting(fault)
+        text, python = whole(str(fault)), [*imports, self._log.spoken(line)]
+        # A text that is cut would mean another fault.
+        self._tell({**told, "text": text if len(text) <= LONGEST_TEXT else "", "python": python})
+        return fault
 
     def unplant(self, name: str, where: Where | None = None) -> None:
         """Take a planted failure out again."""
@@ -142,6 +161,13 @@ class LabDecisions(Workbench):
             if nodes
         ]
         self._log.add("note", f"prediction {words} ({self._quiz.score})", "; ".join(parts))
+
+
+def _injecting(fault: Fault) -> tuple[str, ...]:
+    """Give the line of Python that plants a fault, and the lines that it needs before it."""
+    line = f"{{lab}}.run.inject({fault!r})"
+    names = [name for name in ("Fault", "When") if f"{name}." in line]
+    return line, *([f"from daga_nb import {', '.join(names)}"] if names else [])
 
 
 def _place(name: str, phase: Phase) -> str:

@@ -13,14 +13,18 @@ from typing import TYPE_CHECKING, Any
 from daga_nb.core.states import NodeState
 from daga_nb.debug.preview import LONGEST_TEXT, preview
 from daga_nb.engine.calls import ActionCall, display_name
+from daga_nb.engine.faults import Fault, Where
 from daga_nb.page.marks import FACTS, PLACES
 from daga_nb.page.tape import event_row, history_of, merged_of
 from daga_nb.render.text import elide
+from daga_nb.widgets.drafts import draft_of, inputs_of
 
 if TYPE_CHECKING:
     from daga_nb.engine.run import FlowRun
     from daga_nb.flow import DagaFlow
     from daga_nb.page.tape import Told
+
+MOST_INPUTS = 200
 
 __all__ = ["Sources", "Watch", "details"]
 
@@ -92,19 +96,30 @@ def details(run: FlowRun, node: int, sources: Sources, told: Told) -> dict[str, 
         "node": node,
         "rows": [[label, known[label]] for label in FACTS if label in known],
         "errors": [[label, known[label]] for label in ("failed", "rollback failed") if label in known],
-        "faults": [
-            {
-                "where": place,
-                "kind": faults[place].kind if place in faults else "",
-                "text": elide(str(faults[place]), 200) if place in faults else "",
-                "possible": place != "rollback" or run.calls[node].rollback is not None,
-            }
-            for place in PLACES
-        ],
+        "faults": [_fault(run, node, place, faults.get(place)) for place in PLACES],
+        "inputs": [elide(one, 60) for one in inputs_of(run.plan, node)[:MOST_INPUTS]],
         "stops": [one.phase for one in run.breakpoints if one.at == name],
         "sources": sources.of(run.calls[node]),
         "history": history,
         "events": [event_row(event) for event, _ in told(node)][-20:],
+    }
+
+
+def _fault(run: FlowRun, node: int, place: Where, fault: Fault | None) -> dict[str, Any]:
+    """Give what is planted at a place, and what could not be planted there, with the reason."""
+    name = run.plan.names[node]
+    tried = {
+        "raise": Fault.raising(RuntimeError, at=name, where=place),
+        "hang": Fault.hanging(at=name, where=place),
+        "corrupt": Fault.corrupting(None, at=name, where=place),
+    }
+    refused = {kind: elide(why, 300) for kind, one in tried.items() if (why := run.refusal(one))}
+    return {
+        "where": place,
+        "possible": "raise" not in refused,
+        "refused": refused,
+        "text": "" if fault is None else elide(str(fault), 200),
+        "draft": None if fault is None else draft_of(fault, run.plan, node),
     }
 
 

@@ -64,6 +64,7 @@ class Log:
         self.lines: deque[Line] = deque(maxlen=KEPT_LINES)
         self.python: deque[str] = deque(maxlen=KEPT_LINES)
         self._fresh_python: list[str] = []
+        self._imported: set[str] = set()
         self._fresh: list[Line] = []
         self._open: tuple[tuple[NodeState, str], list[str]] | None = None
         self._begun: dict[int, tuple[str, int]] = {}
@@ -90,10 +91,15 @@ class Log:
             taken, self._fresh, self._open = self._fresh, [], None
             return taken
 
-    def say(self, line: str) -> None:
-        """Add the line of Python that does the same as a click; ``{lab}`` in it becomes the lab's name."""
+    def spoken(self, line: str) -> str:
+        """Give a line of Python as it is said: ``{lab}`` in it becomes the lab's name."""
+        return _named(line, self._name_of_lab())
+
+    def say(self, line: str, *needed: str) -> None:
+        """Add the line of Python that does the same as a click, after the lines that it needs before it."""
         name = self._name_of_lab()
-        lines = [line.replace("{lab}", name or "bench", 1)]
+        lines = [*(one for one in needed if one not in self._imported), _named(line, name)]
+        self._imported.update(needed)
         if name == "" and not self.python:
             lines.insert(0, "# give the lab a name to go on in Python: bench = lab(...)")
         self.python.extend(lines)
@@ -168,6 +174,10 @@ def as_python(value: object) -> str:
     except Exception:  # whatever ails its repr
         return "..."
     return text if len(text) <= _LONGEST_VALUE and not _NO_NUMBERS & {*names} else "..."
+
+
+def _named(line: str, name: str | None) -> str:
+    return line.replace("{lab}", name or "bench", 1)
 
 
 def _cut(line: str, lost: int) -> str:

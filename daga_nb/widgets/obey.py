@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from daga_nb.debug.breakpoints import Phase
-from daga_nb.errors import StepError
-from daga_nb.page.marks import KINDS, PHASES, PLACES
+from daga_nb.page.marks import PHASES, PLACES
 from daga_nb.widgets.commands import Command
+from daga_nb.widgets.literals import literal
 
 if TYPE_CHECKING:
     from daga_nb.widgets.lab import FlowLab
@@ -29,23 +28,17 @@ def obey(lab: FlowLab, command: Command) -> None:
 
 
 def value_of(text: str) -> Any:
-    """Give the value that is written as a Python literal: numbers, texts, lists, and so on. Nothing is run.
+    """Give the value to skip with; nothing written means None.
 
-    >>> value_of("{'id': 17}")
-    {'id': 17}
+    >>> value_of("{'id': 17}"), value_of(" ")
+    ({'id': 17}, None)
 
     Raises
     ------
     StepError
         If it is none.
     """
-    try:
-        return ast.literal_eval(text.strip() or "None")
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
-        raise StepError(
-            f"{text[:60]!r} is no value as Python writes it, like 42, 'text', [1, 2] or None; "
-            "for anything else: run.skip(name, value) in a cell"
-        ) from error
+    return literal(text.strip() or "None", "; for anything else: run.skip(name, value) in a cell")
 
 
 def _speed(lab: FlowLab, command: Command) -> None:
@@ -84,6 +77,17 @@ def _cycle(lab: FlowLab, name: str, command: Command) -> None:
         lab.unplant(name)
     if following < len(places):
         lab.plant(name, places[following])
+
+
+def _draft(lab: FlowLab, name: str, command: Command) -> None:
+    """Say what a filled-in form means, or which field is wrong; nothing is planted."""
+    lab._say_draft(command.node or 0, command.where, command.to)
+
+
+def _plant(lab: FlowLab, name: str, command: Command) -> None:
+    fault = lab._say_draft(command.node or 0, command.where, command.to)
+    if fault is not None:
+        lab._inject(fault)
 
 
 def _stops(lab: FlowLab, name: str, command: Command) -> None:
@@ -154,7 +158,8 @@ _ON_RUN: dict[str, Callable[[FlowLab, Command], None]] = {
 _ON_ACTION: dict[str, Callable[[FlowLab, str, Command], None]] = {
     "look": _look,
     "cycle": _cycle,
-    "plant": lambda lab, name, command: lab.plant(name, command.where, KINDS[command.kind]("planted")),
+    "draft": _draft,
+    "plant": _plant,
     "clear": lambda lab, name, command: lab.unplant(name, command.where),
     "stop": lambda lab, name, command: _toggle(lab, name, command.to),
     "stops": _stops,

@@ -94,14 +94,14 @@ def test_the_keys_work_the_lab_and_insert_no_cells(notebook):
     page.keyboard.press("ArrowRight")
     assert notebook.evaluate("document.activeElement.dataset.node") == "4"
     page.keyboard.press("f")
-    page.wait_for_selector(".dnb-node[data-node='4'] .dnb-fault[data-place=before].dnb-shown")
+    page.wait_for_selector(".dnb-node[data-node='4'] .dnb-fault[data-place=before]")
     page.keyboard.press("f")
-    page.wait_for_selector(".dnb-node[data-node='4'] .dnb-fault[data-place=after].dnb-shown")
+    page.wait_for_selector(".dnb-node[data-node='4'] .dnb-fault[data-place=after]")
     page.keyboard.press("Space")
     notebook.wait("states(0)[0] === 'rolled-back'")
     page.keyboard.press("r")
     notebook.wait_for_states(*[PENDING] * 6)
-    page.wait_for_selector(".dnb-node[data-node='4'] .dnb-fault[data-place=after].dnb-shown")
+    page.wait_for_selector(".dnb-node[data-node='4'] .dnb-fault[data-place=after]")
     page.keyboard.press("l")
     page.wait_for_selector(".dnb-band[data-direction=TB]", state="attached")
     for key in ("+", "-", "0", "d", "d", "m", "y", "x", "c", "v", "Enter"):
@@ -122,10 +122,10 @@ def test_a_failure_is_planted_by_the_handle_on_the_node_itself(notebook):
     page = notebook.page
     notebook.node(3).hover()
     page.click(".dnb-node[data-node='3'] .dnb-handle")
-    page.wait_for_selector(".dnb-node[data-node='3'] .dnb-fault[data-place=before].dnb-shown")
+    page.wait_for_selector(".dnb-node[data-node='3'] .dnb-fault[data-place=before]")
     page.click(".dnb-node[data-node='3'] .dnb-fault[data-place=before]")
-    page.wait_for_selector(".dnb-node[data-node='3'] .dnb-fault[data-place=after].dnb-shown")
-    page.wait_for_selector(".dnb-toggle[data-place=after][aria-pressed=true]")
+    page.wait_for_selector(".dnb-node[data-node='3'] .dnb-fault[data-place=after]")
+    page.wait_for_selector(".dnb-place-toggle[data-place=after]:not([data-planted=''])")
     notebook.press("run")
     notebook.wait("states(0)[0] === 'rolled-back'")
 

@@ -33,8 +33,9 @@ def test_a_failure_is_planted_by_a_click_and_run_shows_the_rollback_node_by_node
     open_lab(notebook, speed=0.7)
     page = notebook.page
     notebook.node(4).click()
-    page.click(".dnb-toggle[data-place=after]")
-    page.wait_for_selector(".dnb-node[data-node='4'].dnb-broken .dnb-fault[data-place=after].dnb-shown")
+    page.click(".dnb-place-toggle[data-place=after][aria-disabled=false]")
+    page.click("[data-command=plant][aria-disabled=false]")
+    page.wait_for_selector(".dnb-node[data-node='4'].dnb-broken .dnb-fault[data-place=after]")
     line = "bench.run.inject(Fault.raising(RuntimeError('planted'), at='payment', where='after'))"
     page.wait_for_function("line => document.querySelector('.dnb-latest').textContent === line", arg=line)
     notebook.record()
@@ -54,7 +55,7 @@ def test_a_failure_is_planted_by_a_click_and_run_shows_the_rollback_node_by_node
     assert notebook.node(4).get_attribute("aria-label") == (
         "payment, rolled back, batch 3, "
         + page.locator(".dnb-node[data-node='4'] .dnb-word").text_content().split(" · ")[1]
-        + ", had failed, failure planted after the effect"
+        + ", had failed, failure planted after the effect: raises RuntimeError: planted; struck once"
     )
     page.wait_for_selector(".dnb-words:has-text('RuntimeError: planted (planted, after the effect)')")
 
@@ -173,7 +174,7 @@ def test_a_step_made_in_a_cell_is_seen_in_the_lab(notebook):
     notebook.run_cell("bench.run.inject(Fault.raising(ValueError('x'), at='payment', where='before')); None")
     notebook.page.wait_for_selector(".dnb-node[data-node='4'].dnb-broken")
     notebook.node(4).click()
-    notebook.wait("document.querySelector('.dnb-kind').value === 'ValueError'")
+    notebook.wait("document.querySelector('[data-field=error]').value === 'ValueError'")
 
 
 def test_the_cell_run_again_makes_a_fresh_lab(notebook):

@@ -49,7 +49,7 @@ def test_a_badge_covers_neither_the_failure_nor_a_planted_one(notebook):
     notebook.page.wait_for_selector(".dnb-node[data-node='3'] .dnb-failed.dnb-shown")
     below = notebook.evaluate(
         "[...document.querySelectorAll(\".dnb-node[data-node='3'] :is(.dnb-doubt, .dnb-failed.dnb-shown,"
-        ' .dnb-fault.dnb-shown[data-place=rollback]) .dnb-pin")].map(one => one.getBoundingClientRect())'
+        ' .dnb-fault[data-place=rollback]) .dnb-pin")].map(one => one.getBoundingClientRect())'
         ".map(box => [box.left, box.right]).sort((one, other) => one[0] - other[0])"
     )
     assert len(below) == 3

@@ -20,30 +20,41 @@ function failedBadge(face, height) {
   );
 }
 
+const PILL_EDGE = 6;
+const PILL_GAP = 4;
+
 /**
  * A planted failure: a pill on the side where it strikes. Before the effect: where the edges come in; after
- * it: where they go out; in the rollback: below, on the way back.
+ * it: where they go out; in the rollback: below, on the way back. Its word says what is planted, and when.
+ * Once it has struck it is filled, and says how often if that is more than once; dashed, it never did.
  * @param {any} face
- * @param {string} place
- * @param {number} index
+ * @param {any[]} fault place, word, how often it struck, in words, whether it is plain
  * @param {number} width
  * @param {number} height
+ * @param {boolean} alone whether no other one stands above the card
  */
-function faultBadge(face, place, index, width, height) {
-  const words = face.place_pills[index];
-  const room = 28 + widthOf(words, `650 13px ${FONT}`);
-  const x = place === "before" ? -6 : width - room + 6;
-  const y = place === "rollback" ? height - 7 : -12;
+function faultBadge(face, [index, word, struck, told, plain], width, height, alone) {
+  const place = face.places[index];
+  const font = `650 13px ${FONT}`;
+  const count = struck > 1 ? (struck > 99 ? "99+" : String(struck)) : "";
+  const beside = 28 + (count ? 9 + widthOf(count, font) : 0);
+  const most = (place === "rollback" || alone ? width * 0.8 : (width + 2 * PILL_EDGE - PILL_GAP) / 2) - beside;
+  const words = widthOf(word, font) <= most ? word : fitted(word.split(" ")[0], most, font);
+  const end = 20 + widthOf(words, font);
+  const room = beside + end - 20;
+  const x = place === "before" ? -PILL_EDGE : width - room + PILL_EDGE;
+  const y = place === "rollback" ? height - 10 : -12;
   return svg(
     "g",
-    { class: "dnb-fault", "data-place": place, transform: `translate(${x} ${y})` },
-    svg("title", { text: `failure planted ${face.place_words[index]}` }),
+    { class: "dnb-fault", "data-place": place, "data-plain": plain, "data-struck": struck > 0 ? "yes" : struck ? "never" : "no", transform: `translate(${x} ${y})` },
+    svg("title", { text: told }),
     svg(
       "g",
       { class: "dnb-pin" },
       svg("rect", { width: room, height: 20, rx: 10 }),
       svg("text", { class: "dnb-bolt", x: 11, y: 10.5, "font-size": 13, text: face.fault_glyph }),
       svg("text", { class: "dnb-pill", x: 20, y: 10.5, "font-size": 13, text: words }),
+      ...(count ? [svg("path", { d: `M${end + 4} 3.5v13` }), svg("text", { class: "dnb-pill", x: end + 8.5, y: 10.5, "font-size": 13, text: count })] : []),
     ),
   );
 }

@@ -55,6 +55,7 @@ const ICONS = {
   scenario: "M2 2h5l1 2h6v10H2zM4 6v6h8V6z",
   plus: "M7 3h2v4h4v2H9v4H7V9H3V7h4z",
   minus: "M3 7h10v2H3z",
+  copy: "M2 1h8v2H4v8H2zM6 5h8v10H6zM8 7v6h4V7z",
   keys: "M1 4h14v9H1zM3 6v1h1V6zm2 0v1h1V6zm2 0v1h1V6zm2 0v1h1V6zm2 0v1h1V6zM4 9v2h8V9z",
   side: "M1 3h14v10H1zM3 5v6h6V5z",
 };
@@ -93,6 +94,33 @@ function button(look, press) {
   if (look.label) element.append(html("span", { text: look.label }));
   if (look.key) element.append(html("kbd", { text: look.key, "aria-hidden": "true" }));
   return element;
+}
+
+/**
+ * @param {string} label
+ * @param {string[]} values
+ * @param {() => void} change
+ */
+function select(label, values, change) {
+  return html("select", { class: "dnb-kind", "aria-label": label, onchange: change }, ...values.map((value) => html("option", { value, text: value })));
+}
+
+/**
+ * A small button that copies a text, and says so.
+ * @param {string} what
+ * @param {() => string} text
+ */
+function copyButton(what, text) {
+  const made = button({ icon: "copy", label: "", title: `copy ${what}`, class: "dnb-copy" }, async () => {
+    try {
+      await navigator.clipboard.writeText(text());
+      made.dataset.copied = "yes";
+    } catch {
+      made.dataset.copied = "no"; // Pages that are not served safely may not: the text can be marked by hand.
+    }
+    window.setTimeout(() => delete made.dataset.copied, 1200);
+  });
+  return made;
 }
 
 /**

@@ -24,14 +24,7 @@ class Inspector {
     this.told = null;
     this.sources = html("div");
     this.events = html("div");
-    this.kind = html(
-      "select",
-      { class: "dnb-kind", "aria-label": "kind of failure", title: "What the planted failure raises" },
-      ...face.kinds.map((/** @type {string} */ kind) => html("option", { value: kind, text: kind })),
-    );
-    this.toggles = face.places.map((/** @type {string} */ place, /** @type {number} */ index) =>
-      this.toggle(place, index),
-    );
+    this.faults = send && new FaultEditor(face, send);
     this.until = button({ label: "run to it", title: "Run on until it is the next to start (G)", class: "dnb-toggle" }, () => send?.({ cmd: "until", node: this.node }));
     this.stops = face.phases.map((/** @type {string} */ phase, /** @type {number} */ index) => this.stop(phase, index));
     this.body = html(
@@ -42,8 +35,7 @@ class Inspector {
       html(
         "div",
         { class: "dnb-plant", hidden: !send },
-        html("div", { class: "dnb-label" }, html("span", { text: `${face.fault_glyph} plant a failure` }), this.kind),
-        html("div", { class: "dnb-toggles" }, ...this.toggles),
+        this.faults?.element ?? "",
         html("div", { class: "dnb-label" }, html("span", { text: "stop before" })),
         html("div", { class: "dnb-toggles dnb-stop-toggles" }, ...this.stops, this.until),
       ),
@@ -72,21 +64,6 @@ class Inspector {
   }
 
   /**
-   * @param {string} place
-   * @param {number} index
-   */
-  toggle(place, index) {
-    const words = this.face.place_words[index];
-    const made = button({ label: place, title: `plant or remove a failure ${words}`, class: "dnb-toggle" }, () => {
-      const planted = made.getAttribute("aria-pressed") === "true";
-      const common = { node: this.node, where: place };
-      this.send?.(planted ? { cmd: "clear", ...common } : { cmd: "plant", ...common, kind: this.kind.value });
-    });
-    made.dataset.place = place;
-    return made;
-  }
-
-  /**
    * @param {string} phase
    * @param {number} index
    */
@@ -109,7 +86,8 @@ class Inspector {
     for (const section of [this.rows, this.errors, this.sources, this.events]) section.replaceChildren();
     this.agreed.replaceChildren(...agreedRow(this.face, node));
     this.doubts.replaceChildren(...doubtRows(doubtsOf(this.face, node)));
-    for (const made of [...this.toggles, ...this.stops]) enable(made, false);
+    this.faults?.select(node);
+    for (const made of this.stops) enable(made, false);
     this.scroll.scrollTop = 0;
   }
 
@@ -140,15 +118,7 @@ class Inspector {
       ]),
     );
     if (!told.faults) return;
-    const planted = told.faults.map((/** @type {any} */ fault) => fault.kind).filter(Boolean).pop();
-    if (planted !== this.drawn.kind && this.face.kinds.includes(planted)) this.kind.value = planted;
-    this.drawn.kind = planted;
-    told.faults.forEach((/** @type {any} */ fault, /** @type {number} */ index) => {
-      const made = this.toggles[index];
-      enable(made, fault.possible);
-      made.setAttribute("aria-pressed", String(Boolean(fault.kind)));
-      made.title = fault.possible ? fault.text || `no failure ${this.face.place_words[index]}` : "it has no rollback";
-    });
+    this.faults?.look(told);
     this.face.phases.forEach((/** @type {string} */ phase, /** @type {number} */ index) => {
       enable(this.stops[index], index === 0 || told.faults[told.faults.length - 1].possible);
       this.stops[index].setAttribute("aria-pressed", String(told.stops.includes(phase)));

@@ -71,6 +71,7 @@ function renderLab({ model, el }) {
       told(delta);
     },
     look: (message) => viewer.look(message),
+    draft: (message) => viewer.inspector.faults?.told(message),
     line(line) {
       box.dataset.line = line;
       if (line !== "lost") return;

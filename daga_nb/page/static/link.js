@@ -2,11 +2,12 @@
 // The line to the kernel: commands go out, snapshots and changes come in, in order.
 
 /**
- * @typedef {[state: number, time: string, faults: number, failed: number]} Mark
- * @typedef {[node: number, state: number, time: string, faults: number, failed: number]} NodeChange
+ * @typedef {[place: number, word: string, struck: number, words: string, plain: number]} FaultMark
+ * @typedef {[state: number, time: string, faults: FaultMark[] | 0, failed: number, breaks: number]} Mark
+ * @typedef {[node: number, state: number, time: string, faults: FaultMark[] | 0, failed: number, breaks: number]} NodeChange
  * @typedef {{ v: number, nodes: Mark[], head: any, log?: any[], python?: string[] }} Snapshot
  * @typedef {{ v: number, nodes?: NodeChange[], head?: any, log?: any[], python?: string[] }} Change
- * @typedef {{ snapshot(now: Snapshot): void, change(delta: Change): void, look?(details: any): void, error(text: string): void, line(word: Line): void }} Listener
+ * @typedef {{ snapshot(now: Snapshot): void, change(delta: Change): void, look?(details: any): void, draft?(told: any): void, error(text: string): void, line(word: Line): void }} Listener
  * @typedef {"saved" | "live" | "lost"} Line
  */
 
@@ -72,6 +73,7 @@ class Link {
         this.listener.change(message);
       } else if (message.v > this.version && !this.asked) this.ask();
     } else if (message.t === "look") this.listener.look?.(message);
+    else if (message.t === "draft") this.listener.draft?.(message);
     else if (message.t === "error") this.listener.error(message.text);
   }
 }

@@ -63,8 +63,9 @@ class NodeCard {
     this.room = room;
     /** @type {any} */
     this.failed = null;
-    /** @type {any[]} */
-    this.faults = face.places.map(() => null);
+    /** The badges of what is planted, and what they show. @type {any[]} */
+    this.faults = [];
+    this.badged = "";
     /** @type {any[]} */
     this.stops = face.phases.map(() => null);
     this.breakable = breakable;
@@ -175,17 +176,18 @@ class NodeCard {
     return known && changed;
   }
 
-  /** @param {number} faults as bits, one for each place */
+  /** @param {any[][] | 0} faults what each badge shows, if there are any */
   showFaults(faults) {
-    this.element.classList.toggle("dnb-broken", faults > 0);
-    this.face.places.forEach((/** @type {string} */ place, /** @type {number} */ index) => {
-      const planted = Boolean(faults & (1 << index));
-      if (planted && !this.faults[index]) {
-        this.faults[index] = faultBadge(this.face, place, index, this.width, this.height);
-        this.element.append(this.faults[index]);
-      }
-      this.faults[index]?.classList.toggle("dnb-shown", planted);
-    });
+    const shown = JSON.stringify(faults);
+    if (shown === this.badged) return;
+    this.badged = shown;
+    const planted = faults || [];
+    this.element.classList.toggle("dnb-broken", planted.length > 0);
+    const alone = planted.filter(([place]) => this.face.places[place] !== "rollback").length < 2;
+    this.element.classList.toggle("dnb-crowded", !alone);
+    this.faults.forEach((badge) => badge.remove());
+    this.faults = planted.map((/** @type {any[]} */ fault) => faultBadge(this.face, fault, this.width, this.height, alone));
+    this.element.append(...this.faults);
   }
 
   /** @param {number} breaks as bits: before it, before its rollback; and that the run stands there */
@@ -225,9 +227,7 @@ class NodeCard {
     const parts = [this.face.names[this.number], this.face.looks[state].word, `batch ${this.face.batch[this.number]}`];
     if (time) parts.push(time);
     if (failed && this.face.looks[state].glyph !== this.face.failed_glyph) parts.push("had failed");
-    this.face.places.forEach((/** @type {string} */ _, /** @type {number} */ index) => {
-      if (faults & (1 << index)) parts.push(`failure planted ${this.face.place_words[index]}`);
-    });
+    for (const [, , , words] of faults || []) parts.push(words);
     if (breaks & 1) parts.push(breaks & 4 ? "the run stands before it" : "breakpoint before it");
     if (breaks & 2) parts.push(breaks & 8 ? "the run stands before its rollback" : "breakpoint before its rollback");
     for (const [words] of this.marks.tags) parts.push(words);

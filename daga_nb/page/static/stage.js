@@ -11,7 +11,7 @@ const FOLLOW_GAIN = 1.25;
 class Stage {
   /**
    * @param {any} model
-   * @param {{ select(number: number): void, turn(direction: string): void, pick?(number: number): void, plant?(number: number): void, stop?(number: number): void, roomy?: boolean }} asked
+   * @param {{ select(number: number): void, turn(direction: string): void, pick?(number: number): void, plant?(number: number): void, edit?(place: string): void, stop?(number: number): void, roomy?: boolean }} asked
    */
   constructor(model, asked) {
     this.model = model;
@@ -119,7 +119,10 @@ class Stage {
     if (this.camera.moved || number < 0) return;
     this.select(number);
     const target = /** @type {Element} */ (event.target);
-    if (target.closest(".dnb-handle, .dnb-fault")) this.asked.plant?.(number);
+    const fault = target.closest(".dnb-fault");
+    // What took more than a click to set is not lost by one.
+    if (fault instanceof SVGElement && fault.dataset.plain === "0") this.asked.edit?.(fault.dataset.place ?? "");
+    else if (fault || target.closest(".dnb-handle")) this.asked.plant?.(number);
     else if (target.closest(".dnb-stop-handle, .dnb-stop")) this.asked.stop?.(number);
     else this.asked.pick?.(number);
   }

@@ -30,6 +30,7 @@ class Viewer {
       pick: asked.pick,
       roomy: true,
       plant: send && ((number) => send({ cmd: "cycle", node: number })),
+      edit: (place) => this.inspector.faults?.open(place),
       stop: send && ((number) => send({ cmd: "stops", node: number })),
     });
     this.face = this.stage.face;
