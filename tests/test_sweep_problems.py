@@ -165,9 +165,7 @@ def test_what_the_planted_fault_accounts_for_is_left_and_is_no_problem():
 
 def test_a_rollback_that_is_not_idempotent_is_found_by_calling_it_again():
     async def once(results: list[Any], context: Any) -> None:
-        if context.outcome == "SUCCEEDED":
-            context.undo_effect("charge", "17")
-        elif context.has_effect("charge", "17"):
+        if context.outcome == "SUCCEEDED" or context.has_effect("charge", "17"):
             context.undo_effect("charge", "17")
 
     assert found(sweep(flow_with(once)).run_sync()) == []
@@ -217,7 +215,7 @@ def test_an_action_that_does_it_twice_when_it_is_tried_again():
 
 
 def test_the_rollback_of_py_daga():
-    """On a >> (b, c) >> d with b failing, py-daga 0.1.2 undoes b, b, c and d, and never a: told as rollbacks."""
+    """On a >> (b, c) >> d with b failing, py-daga 0.1.2 undoes b, b, c and d, and never a."""
 
     async def undo_nothing(results: list[Any], context: Any) -> None:
         """As py-daga does with the batches before the one that failed."""

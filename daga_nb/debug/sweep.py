@@ -1,4 +1,4 @@
-"""A fault at every action in turn: before the effect, after it, in the rollback, each in a world of its own."""
+"""A fault at every action in turn: before the effect, after it, in the rollback, each in a fresh world."""
 
 from __future__ import annotations
 

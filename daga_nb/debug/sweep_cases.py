@@ -88,7 +88,7 @@ class Shape(NamedTuple):
         return False
 
     def starts_before(self, one: int, other: int) -> bool | None:
-        """Whether `one` has certainly started when `other` has ended; False if certainly not, None if open."""
+        """Whether `one` has started when `other` has ended: True or False if that is certain, else None."""
         if self.policy.schedule == "batch":
             batches = self.plan.batch_of
             if batches[one] == batches[other]:

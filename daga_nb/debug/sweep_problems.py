@@ -18,7 +18,7 @@ ADVICE: dict[Wrong, tuple[str, str]] = {
         "Undo the effect in the rollback, and let it raise if it cannot.",
     ),
     Wrong.TRUSTS_REPLY: (
-        "its rollback undoes what succeeded, and not what was done while the reply was lost: result is None then",
+        "its rollback undoes what succeeded, and not what was done when the reply was lost and result is None",
         "Undo by a key that is known without the reply: context.key, or one made from context.inputs.",
     ),
     Wrong.IN_PART: (
@@ -164,7 +164,7 @@ def problems_of(outcomes: Sequence[Outcome]) -> tuple[Problem, ...]:
         action = names[0] if len(names) == 1 else None
         of = outcome.changes[0]
         if action is None:
-            of += f" (it may be {', '.join(names[:6])})" if names else ""
+            of += f"; it may be {', '.join(names[:6])}" if names else ""
         else:
             of += f", {', '.join(sorted(_MODES[part.mode] for part in parts))}"
         found.setdefault((action, Wrong.WORLD), _Found([], of)).add(outcome.case)
@@ -185,7 +185,7 @@ class _Found:
 
 def _problem(action: str | None, wrong: Wrong, found: _Found) -> Problem:
     words, do = ADVICE[wrong]
-    return Problem(action, wrong, f"{words}: {found.of}" if found.of else words, do, tuple(found.cases))
+    return Problem(action, wrong, f"{words} ({found.of})" if found.of else words, do, tuple(found.cases))
 
 
 def _raised(sign: Sign, mode: Mode) -> bool:

@@ -1,4 +1,4 @@
-"""Who leaves a world other than it was: told from which runs were clean and which were not, by elimination."""
+"""Who leaves a world other than it was: told by elimination from which runs were clean and which not."""
 
 from __future__ import annotations
 

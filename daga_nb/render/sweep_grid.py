@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from matplotlib.figure import Figure
 
 from daga_nb.core.states import NodeState, RunState
 from daga_nb.render.drawn import Drawn
-from daga_nb.render.ink import drawing, rounded, salt_of, width_of
+from daga_nb.render.ink import POINT, drawing, rounded, salt_of, width_of
 from daga_nb.render.sheet import SIDE, Heading, Legend, Sheet
 from daga_nb.render.sweep_table import end_look, left_of
 from daga_nb.render.text import elide
@@ -33,6 +33,8 @@ _CELL = 30.0
 _WIDEST = 1000.0
 _LONGEST = 52
 _SMALL = 11.5
+_PROBLEM = "‼"
+_BAD = LOOKS[NodeState.ROLLBACK_FAILED].light
 
 
 class SweepPicture(Drawn):
@@ -87,20 +89,21 @@ class _Grid:
         self.rows = _shown(swept.outcomes)
         self.labels = [elide(str(one.case), _LONGEST) for one in self.rows]
         self.left = [elide(left_of(one), 76) for one in self.rows]
+        self.wrong = {id(case) for problem in swept.problems for case in problem.cases}
         self.columns = self._columns()
         self.end = self.columns.right + 16
         ends = max(width_of(one.word, _SMALL, True) for one in self.rows) + 24
         self.behind = self.end + ends + 14
-        heading = Heading(f"sweep of {elide(swept.flow, 40)}", None, swept.summary)
+        heading = Heading(f"sweep of {elide(swept.flow, 40)}", None, swept.summary, 200)
         problems = [_lines(problem) for problem in swept.problems[:MOST_PROBLEMS]]
         told = max((width_of(line, _SMALL) for lines in problems for line in lines), default=0.0)
-        wide = max(width_of(text, _SMALL) for text in (*self.left, "left behind"))
+        wide = max(width_of(text, _SMALL, True) for text in (*self.left, "left behind")) + 18
         width = max(heading.width, self.behind + wide + SIDE, told + 2 * SIDE + 30)
         legend = Legend(self._words(), width)
         more = len(swept.outcomes) - len(self.rows)
         top = heading.height + self.columns.high
         below = top + len(self.rows) * _ROW + (22 if more else 0) + 10
-        height = below + legend.height + 30 + max(1, sum(len(lines) for lines in problems)) * 19 + 14
+        height = below + legend.height + max(1, sum(len(lines) for lines in problems)) * 19 + 14
         self.sheet = Sheet(figure, width, height)
         heading.draw(self.sheet)
         self._heads(heading.height)
@@ -111,7 +114,7 @@ class _Grid:
             words = f"and {more:,} more cases: str() and to_frame() tell of them"
             self._write(SIDE, top + len(self.rows) * _ROW + 16, words)
         legend.draw(self.sheet, below)
-        self._problems(below + legend.height + 20, problems)
+        self._problems(below + legend.height - 4, problems)
 
     def _columns(self) -> _Columns:
         names = tuple(elide(name, 20) for name in self.swept.nodes)
@@ -124,14 +127,15 @@ class _Grid:
     def _words(self) -> list[tuple[str, str, str]]:
         used = {state for one in self.rows for state in one.states}
         words = [(look.glyph, look.word, look.light.ink) for state, look in LOOKS.items() if state in used]
-        return [*words, (FAULT_GLYPH, "a fault was planted here", LIGHT.ink)]
+        words.append((FAULT_GLYPH, "a fault was planted here", LIGHT.ink))
+        return [*words, (_PROBLEM, "a problem, told below", _BAD.ink)] if self.swept.problems else words
 
     def _write(self, x: float, y: float, text: str, colour: str = LIGHT.soft, bold: bool = False) -> None:
         self.sheet.text(x, y, text, _SMALL, colour, bold=bold)
 
     def _heads(self, top: float) -> None:
         columns, base = self.columns, top + self.columns.high - 8
-        for x, words in ((SIDE, "fault"), (self.end, "end"), (self.behind, "left behind")):
+        for x, words in ((SIDE, "fault"), (self.end + 16, "end"), (self.behind + 18, "left behind")):
             self._write(x, base, words, LIGHT.ink, True)
         for number, name in enumerate(columns.names):
             x = columns.middle(number)
@@ -163,10 +167,8 @@ class _Grid:
                 bolts += [(self.columns.middle(place.node) + 8, y) for place in one.case.places]
         for state, found in spots.items():
             look = LOOKS[state]
-            boxes = [rounded(x - 13, y - 9, 26, 18, 4) for x, y in found]
-            self.sheet.shapes(
-                boxes, 2, facecolors=look.light.fill, edgecolors=look.light.ink, weight=1, dash=_dashes(look)
-            )
+            style = {"facecolors": look.light.fill, "edgecolors": look.light.ink, "linestyles": _dashes(look)}
+            self.sheet.stamp([rounded(-13, -9, 26, 18, 4)], found, 2, weight=1, **style)
             struck = set(bolts)
             left = [(x - 4, y) if (x + 8, y) in struck else (x, y) for x, y in found]
             self.sheet.glyphs(look.glyph, 11, left, look.light.ink)
@@ -175,16 +177,21 @@ class _Grid:
 
     def _texts(self, top: float) -> None:
         ends: dict[tuple[str, str], list[tuple[float, float]]] = {}
+        marks: list[tuple[float, float]] = []
         for number, one in enumerate(self.rows):
             y = top + (number + 0.5) * _ROW
             look = end_look(one.end)
             ink = LIGHT.soft if look is None else LIGHT.ink
             self._write(SIDE, y + 4, self.labels[number], ink)
-            self._write(self.behind, y + 4, self.left[number], ink)
+            wrong = id(one.case) in self.wrong
+            self._write(self.behind + 18, y + 4, self.left[number], _BAD.ink if wrong else LIGHT.soft, wrong)
+            if wrong:
+                marks.append((self.behind + 6, y))
             end = LIGHT.soft if look is None else look.light.ink
             self._write(self.end + 16, y + 4, one.word, end, look is not None)
             if look is not None:
                 ends.setdefault((look.glyph, end), []).append((self.end + 6, y))
+        self.sheet.glyphs(_PROBLEM, 12, marks, _BAD.ink)
         for (glyph, end), found in ends.items():
             self.sheet.glyphs(glyph, 12, found, end)
 
@@ -200,10 +207,10 @@ class _Grid:
             )
             self._write(SIDE + 21, top + 19, words, look.light.ink, True)
             return
-        look, y = LOOKS[NodeState.ROLLBACK_FAILED], top + 19
+        y = top + 19
         for head, *rest in problems:
-            self.sheet.glyphs(look.glyph, 13, [(SIDE + 7, y - 4)], look.light.ink)
-            self._write(SIDE + 21, y, head, look.light.ink, True)
+            self.sheet.glyphs(_PROBLEM, 13, [(SIDE + 7, y - 4)], _BAD.ink)
+            self._write(SIDE + 21, y, head, _BAD.ink, True)
             for line in rest:
                 y += 19
                 self._write(SIDE + 21, y, line)
@@ -225,5 +232,5 @@ def _lines(problem: Problem) -> list[str]:
     return [head, elide(problem.words, 150), elide(problem.do, 150)]
 
 
-def _dashes(look: Look) -> tuple[float, ...]:
-    return tuple(part / 3 for part in look.dash)
+def _dashes(look: Look) -> list[Any]:
+    return [(0, tuple(part * POINT / 3 for part in look.dash)) if look.dash else "solid"]

@@ -10,8 +10,8 @@ from daga_nb.render.text import columns, elide
 from daga_nb.render.theme import LOOKS, RUN_LOOKS, Look
 
 if TYPE_CHECKING:
-    from daga_nb.debug.swept import Sweep
     from daga_nb.debug.sweep_trial import Outcome
+    from daga_nb.debug.swept import Sweep
 
 __all__ = ["SweepTable", "end_look", "end_of", "left_of"]
 
