@@ -1,7 +1,7 @@
 """daga-nb: sagas you can watch, step and break in a Jupyter notebook.
 
 The widgets, `lab` and `canvas`, are loaded on first use, so that a script never pays for Jupyter; so is
-`Scenario`, `sketch` and `simulate`. Inside IPython, a failed flow is shown in short.
+`Scenario`, `sketch`, `simulate` and `sweep`. Inside IPython, a failed flow is shown in short.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from daga_nb.debug.scenario import Scenario
     from daga_nb.debug.simulation import simulate
     from daga_nb.debug.story import Story
+    from daga_nb.debug.sweep import sweep
     from daga_nb.sketching.flows import sketch
     from daga_nb.widgets.canvas import canvas
     from daga_nb.widgets.lab import lab
@@ -52,6 +53,7 @@ __all__ = [
     "scrub",
     "simulate",
     "sketch",
+    "sweep",
 ]
 
 
@@ -66,6 +68,7 @@ _ON_FIRST_USE = {
     "scrub": "widgets.player",
     "simulate": "debug.simulation",
     "sketch": "sketching.flows",
+    "sweep": "debug.sweep",
 }
 
 

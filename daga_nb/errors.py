@@ -33,6 +33,7 @@ __all__ = [
     "SketchError",
     "StepError",
     "StoryError",
+    "SweepError",
     "UnknownAction",
 ]
 
@@ -135,6 +136,10 @@ class ScenarioError(DagaError, ValueError):
 
 class SimulationError(DagaError, ValueError):
     """A simulation that cannot be made from what is assumed; the message says what is wrong with it."""
+
+
+class SweepError(DagaError, ValueError):
+    """A sweep that cannot be made, or that does not hold: the message names the case, and what to do."""
 
 
 class LayoutWarning(UserWarning):

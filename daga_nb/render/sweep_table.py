@@ -1,0 +1,103 @@
+"""A sweep as a table: as text, and for pandas. A state has its glyph, and the key says its word."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from daga_nb.core.states import NodeState, RunState
+from daga_nb.errors import DagaError
+from daga_nb.render.text import columns, elide
+from daga_nb.render.theme import LOOKS, RUN_LOOKS, Look
+
+if TYPE_CHECKING:
+    from daga_nb.debug.sweep_trial import Outcome
+    from daga_nb.debug.swept import Sweep
+
+__all__ = ["SweepTable", "end_look", "end_of", "left_of"]
+
+MOST_ROWS = 400
+"""Rows of the longest table that is written out."""
+
+_LONGEST = 60
+_IMPOSSIBLE = "·"
+
+
+def end_of(outcome: Outcome) -> str:
+    """Give the end of a case with its glyph, in words."""
+    look = end_look(outcome.end)
+    return f"{_IMPOSSIBLE if look is None else look.glyph} {outcome.word}"
+
+
+def end_look(end: RunState | None) -> Look | None:
+    """Give how an end looks; a run that stands still is where something failed past a pivot."""
+    if end is None:
+        return None
+    return LOOKS[NodeState.FAILED] if end is RunState.RUNNING else RUN_LOOKS[end]
+
+
+def left_of(outcome: Outcome) -> str:
+    """Give what a case has left behind, or why it cannot be, in a line."""
+    return outcome.case.why_not if outcome.end is None else "; ".join(outcome.leftovers)
+
+
+class SweepTable:
+    """A table of cases; see `Sweep`."""
+
+    def __init__(self, swept: Sweep) -> None:
+        self._swept = swept
+
+    def __str__(self) -> str:
+        swept = self._swept
+        wide = len(str(len(swept.nodes)))
+        heads = [str(number + 1).rjust(wide) for number in range(len(swept.nodes))]
+        rows = [("fault", " ".join(heads), "end", "left behind")]
+        for outcome in swept.outcomes[:MOST_ROWS]:
+            glyphs = [LOOKS[state].glyph.rjust(wide) for state in outcome.states]
+            cells = " ".join(glyphs or [_IMPOSSIBLE.rjust(wide)] * len(swept.nodes))
+            left = elide(left_of(outcome), 2 * _LONGEST)
+            rows.append((elide(str(outcome.case), _LONGEST), cells, end_of(outcome), left))
+        widths = [max(columns(row[column]) for row in rows) for column in range(3)]
+        lines = [f"sweep of {elide(swept.flow, _LONGEST)}: {swept.summary}"]
+        lines += [_line(row, widths) for row in rows]
+        if len(swept.outcomes) > MOST_ROWS:
+            lines.append(f"and {len(swept.outcomes) - MOST_ROWS} more cases")
+        lines += [self._key, *map(str, swept.problems)]
+        return "\n".join(lines)
+
+    @property
+    def _key(self) -> str:
+        swept = self._swept
+        numbered = ", ".join(f"{number} {elide(name)}" for number, name in enumerate(swept.nodes, 1))
+        used = {state for outcome in swept.outcomes for state in outcome.states}
+        glyphs = ", ".join(f"{look.glyph} {look.word}" for state, look in LOOKS.items() if state in used)
+        return f"{numbered}\n{glyphs}"
+
+    def to_frame(self) -> Any:
+        """Give the whole table as a `pandas.DataFrame`; its index is the fault, as text.
+
+        Raises
+        ------
+        DagaError
+            If pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError as error:
+            raise DagaError("to_frame gives a pandas.DataFrame: install it, pip install pandas") from error
+        names = self._swept.nodes
+        rows = [
+            [
+                *([state.word for state in outcome.states] or [""] * len(names)),
+                outcome.word,
+                "; ".join(outcome.leftovers),
+                outcome.case.why_not,
+            ]
+            for outcome in self._swept.outcomes
+        ]
+        index = pandas.Index([str(outcome.case) for outcome in self._swept.outcomes], name="fault")
+        return pandas.DataFrame(rows, index=index, columns=[*names, "end", "left behind", "why not"])
+
+
+def _line(row: tuple[str, ...], widths: list[int]) -> str:
+    padded = [cell + " " * (width - columns(cell)) for cell, width in zip(row, widths, strict=False)]
+    return "  ".join([*padded, row[3]]).rstrip()
