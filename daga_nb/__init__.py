@@ -1,7 +1,8 @@
 """daga-nb: sagas you can watch, step and break in a Jupyter notebook.
 
 The widgets, `lab` and `canvas`, are loaded on first use, so that a script never pays for Jupyter; so is
-`Scenario`, `sketch`, `simulate` and `sweep`. Inside IPython, a failed flow is shown in short.
+`Scenario`, `sketch`, `simulate` and `sweep`. Inside IPython, a failed flow is shown in short, and a
+sweep with a bar.
 """
 
 from __future__ import annotations
@@ -84,9 +85,10 @@ def __dir__() -> list[str]:
 
 def _meet_the_shell() -> None:
     if "IPython" in sys.modules:
-        from daga_nb.widgets.postmortem import install
+        from daga_nb.widgets import displays, postmortem
 
-        install()
+        postmortem.install()
+        displays.install()
 
 
 _meet_the_shell()

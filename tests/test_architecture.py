@@ -51,6 +51,8 @@ UPWARD = {
     ("core/ledger.py", "_table", "render"),
     ("debug/simulated.py", "picture", "render"),
     ("debug/story.py", "picture", "render"),
+    ("debug/swept.py", "_table", "render"),
+    ("debug/swept.py", "picture", "render"),
     ("debug/story.py", "report", "page"),
     ("engine/changes.py", "_text", "debug"),
     ("engine/effects.py", "_told", "debug"),
@@ -87,11 +89,16 @@ OUTSIDE = {
         "render/paint.py",
         "render/picture.py",
         "render/sheet.py",
+        "render/sweep_grid.py",
         "render/shown.py",
         "render/timeline.py",
     },
     "numpy": {"render/png.py"},
-    "pandas": {"debug/simulated.py", "render/ledger.py"},  # only where it is installed
+    "pandas": {
+        "debug/simulated.py",
+        "render/ledger.py",
+        "render/sweep_table.py",
+    },  # only where it is installed
     "PIL": {"render/png.py"},
     "nest_asyncio2": {"engine/sync.py"},
     "anywidget": {"widgets/"},

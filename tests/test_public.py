@@ -30,6 +30,7 @@ TOP = [
     "scrub",
     "simulate",
     "sketch",
+    "sweep",
 ]
 
 
@@ -46,6 +47,7 @@ def test_the_names_of_the_modules_are_the_same_things():
     from daga_nb.debug.scenario import Scenario
     from daga_nb.debug.simulation import simulate
     from daga_nb.debug.story import Story
+    from daga_nb.debug.sweep import sweep
     from daga_nb.engine.fault_plan import FaultPlan
     from daga_nb.engine.faults import Fault
     from daga_nb.engine.retries import Retries
@@ -61,7 +63,7 @@ def test_the_names_of_the_modules_are_the_same_things():
     from daga_nb.widgets.twin import compare
 
     classes = (DagaAction, DagaFlow, DagaFlowError, Fault, FaultPlan, FlowRun, Retries, Scenario, Story, When)
-    here = (*classes, canvas, check, compare, full_traceback, lab, scrub, simulate, sketch)
+    here = (*classes, canvas, check, compare, full_traceback, lab, scrub, simulate, sketch, sweep)
     assert here == tuple(getattr(daga_nb, name) for name in TOP)
 
 

@@ -47,7 +47,7 @@ def test_the_code_does_what_it_says(capsys, monkeypatch, tmp_path):
     for block in BLOCKS:
         compare(block, names, said)
     assert [told for told, _ in said] == [found for _, found in said]
-    assert len(said) == 17
+    assert len(said) == 18
     assert capsys.readouterr().out.splitlines() == ["refund None", "cancel room 17"]
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "run.html",

@@ -97,9 +97,11 @@ def sweep(
     ... async def refund(results, result, context):
     ...     if result is not None:
     ...         context.undo_effect("charge", "order 17")
-    >>> swept = sweep(DagaFlow([(charge, print)]), actions=["charge"]).run_sync()
-    >>> [(problem.action, str(problem.what)) for problem in swept.problems][0]
-    ('charge', 'not undone after a lost reply')
+    >>> @DagaAction.options(no_effect=True)
+    ... async def show(results): ...
+    >>> swept = sweep(DagaFlow([(charge, show)])).run_sync()
+    >>> [(problem.action, str(problem.what)) for problem in swept.problems]
+    [('charge', 'not undone after a lost reply')]
     """
     if not isinstance(getattr(flow, "plan", None), Plan) or not hasattr(flow, "start"):
         raise SweepError(f"sweep(flow, ...): a DagaFlow is meant, and this is a {kind_of(flow)}")

@@ -18,7 +18,7 @@ ADVICE: dict[Wrong, tuple[str, str]] = {
         "Undo the effect in the rollback, and let it raise if it cannot.",
     ),
     Wrong.TRUSTS_REPLY: (
-        "its rollback undoes what succeeded, and not what was done when the reply was lost and result is None",
+        "its rollback undoes what succeeded, and not what was done when the reply was lost (no result)",
         "Undo by a key that is known without the reply: context.key, or one made from context.inputs.",
     ),
     Wrong.IN_PART: (

@@ -65,7 +65,7 @@ _Place = tuple[str, str]
 
 def effect_text(name: str, key: str, run_id: str) -> str:
     """Give an effect in words that are the same in each run."""
-    return f"{name} {key.replace(run_id, '…')}"
+    return name if key == name else f"{name} {key.replace(run_id, '…')}"
 
 
 def mode_of(run: FlowRun, case: Case, node: int) -> Mode:

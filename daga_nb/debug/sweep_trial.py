@@ -157,8 +157,8 @@ class Bench:
             if not case.sure and len(missed) < len(case.faults):
                 return impossible(case, f"in this run {told}")
             raise SweepError(
-                f"sweep of {self._flow.name!r}, case {case}: a planted fault has not struck: {told}. The run is "
-                f"{end_word(run.state)}. Does it go another way than before? reset= makes each world new"
+                f"sweep of {self._flow.name!r}, case {case}: a planted fault has not struck: {told}. The "
+                f"run is {end_word(run.state)}. If it goes another way than before: reset= makes a world new"
             )
         return self._outcome(run, case)
 

@@ -67,10 +67,10 @@ class Sweep:
     def summary(self) -> str:
         """How the cases ended, and how many problems there are, in a line."""
         ends = ", ".join(f"{count} {word}" for word, count in self.counts.items())
-        stopped = f" (stopped, of {self.planned})" if self.stopped else ""
+        of = f" of {self.planned}" if self.stopped else ""
         found = len(self.problems)
         told = f"{found} problem{'s' * (found != 1)}" if found else "no problem"
-        return f"{len(self.outcomes)} cases{stopped}: {ends}; {told}"
+        return f"{len(self.outcomes)}{of} cases: {ends}; {told}"
 
     def __repr__(self) -> str:
         return f"<Sweep of {self.flow}: {self.summary}>"

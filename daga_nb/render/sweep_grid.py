@@ -167,7 +167,11 @@ class _Grid:
                 bolts += [(self.columns.middle(place.node) + 8, y) for place in one.case.places]
         for state, found in spots.items():
             look = LOOKS[state]
-            style = {"facecolors": look.light.fill, "edgecolors": look.light.ink, "linestyles": _dashes(look)}
+            style: dict[str, Any] = {
+                "facecolors": look.light.fill,
+                "edgecolors": look.light.ink,
+                "linestyles": _dashes(look),
+            }
             self.sheet.stamp([rounded(-13, -9, 26, 18, 4)], found, 2, weight=1, **style)
             struck = set(bolts)
             left = [(x - 4, y) if (x + 8, y) in struck else (x, y) for x, y in found]
