@@ -58,6 +58,14 @@ def test_the_states_are_those_of_the_executed_run(done):
     assert case.leftovers == ("b: rollback failed",)
 
 
+def test_what_a_failed_rollback_kept_from_being_undone_is_left(done):
+    flow = flow_of(done, CHAIN).with_policy(on_rollback_error="stop")
+    swept = swept_of(flow, where="rollback", actions=["b"])
+    (case,) = [one for one in swept.outcomes if one.case.places]
+    assert done[-2:] == ["do c", "undo c"], "the rollback of b is planted to fail, and a is not reached"
+    assert case.leftovers == ("a: succeeded", "b: rollback failed")
+
+
 def test_what_cannot_be_is_listed_with_the_reason():
     swept = swept_of(sketch(TRIP), where=("rollback",))
     why = {outcome.case.faults[0].at: outcome.case.why_not for outcome in swept.impossible}

@@ -229,24 +229,9 @@ def _leftovers(run: FlowRun, changes: Sequence[str]) -> tuple[str, ...]:
         for row in run.ledger.rows
         if row.flaws
     ]
-    if run.state in ROLLED_BACK:
-        named = {name for row in run.ledger.left for name in row.by}
-        found += [
-            f"{name}: {run.node_states[node].word}"
-            for node, name in enumerate(run.plan.names)
-            if _may_be_left(run, node) and name not in named
-        ]
+    named = {name for row in run.ledger.left for name in row.by}
+    found += [f"{name}: {run.states[name].word}" for name in run.next.left if name not in named]
     found += [f"the world: {change}" for change in changes[:_MOST_CHANGES]]
     if len(changes) > _MOST_CHANGES:
         found.append(f"the world: {len(changes) - _MOST_CHANGES} more changes")
     return tuple(found)
-
-
-def _may_be_left(run: FlowRun, node: int) -> bool:
-    """Whether the state of an action says that its effect may be in the world."""
-    if run.node_states[node] is NodeState.FAILED:
-        return run.undo[node] is not Undo.NOTHING and run.policy.undoes_failed(node)
-    return run.node_states[node] in _LEFT
-
-
-_LEFT = (NodeState.KEPT, NodeState.ROLLBACK_FAILED, NodeState.UNKNOWN)
