@@ -49,6 +49,7 @@ UPWARD = {
     ("designed.py", "sketched", "sketching"),
     ("designed.py", "with_actions", "sketching"),
     ("core/ledger.py", "_table", "render"),
+    ("debug/side_by_side.py", "__str__", "render"),
     ("debug/simulated.py", "picture", "render"),
     ("debug/story.py", "picture", "render"),
     ("debug/swept.py", "_table", "render"),

@@ -7,9 +7,10 @@ from helpers import action, flow_of, play
 from story_runs import CHAIN, failing
 from test_player import state_of
 
-from daga_nb import DagaFlow, Retries, compare, sketch
+from daga_nb import DagaAction, DagaFlow, Retries, compare, sketch
 from daga_nb.debug.side_by_side import SideBySide
 from daga_nb.errors import FaultError, FlowDefinitionError, StoryError
+from daga_nb.render.text import columns
 
 THREE = {"as it is": {}, "textbook": {"rollback_failed": False}, "patient": {"retries": 2}}
 
@@ -102,6 +103,16 @@ def test_what_could_never_fire_and_what_cannot_be_called_are_refused_before_anyt
 
 
 # ------------------------------------------------------------------------------- the table
+
+
+def test_names_of_others_keep_the_table_a_table():
+    flow = DagaFlow([(DagaAction(len, name="行\nの"), DagaAction(len, name="pay"))])
+    runs = under(flow, {"as\nit is": {}, "鍵": {"retries": 1}}, faults=[failing("pay")])
+    head, first, second, *sums = str(runs.table).splitlines()
+    assert len(sums) == 4
+    at = columns(head[: head.index("鍵")])
+    assert columns(first[: first.rindex("kept")]) == columns(second[: second.rindex("failed")]) == at
+    assert "\n" not in repr(runs)
 
 
 def test_the_table_says_how_each_ended_what_is_left_and_what_it_cost():

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from daga_nb.debug.findings import short
 from daga_nb.debug.side_by_side import SideBySide
 from daga_nb.engine.fault_plan import Faults, faults_of
 from daga_nb.errors import FlowDefinitionError
@@ -38,7 +39,7 @@ class PolicyRuns(Mapping[str, "FlowRun"]):
         return len(self._runs)
 
     def __repr__(self) -> str:
-        return f"<PolicyRuns: {', '.join(f'{name} {run.state.word}' for name, run in self.items())}>"
+        return f"<PolicyRuns: {', '.join(f'{short(name)} {run.state.word}' for name, run in self.items())}>"
 
     @property
     def table(self) -> SideBySide:

@@ -18,6 +18,8 @@ __all__ = ["EndRow", "Parting", "RunSum", "SideBySide"]
 _ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
 """Where an object lies in memory says nothing of it."""
 
+_LONGEST = 60
+
 _N = NodeState
 
 
@@ -189,6 +191,8 @@ class SideBySide:
         return [_sum(story) for story in self.stories.values()]
 
     def __str__(self) -> str:
+        from daga_nb.render.text import aligned, elide
+
         sums = self.sums
         lines = [["", *self.names]]
         lines += [[row.node, *(state.word for state in row.states)] for row in self.rows]
@@ -198,11 +202,7 @@ class SideBySide:
             lines.append(["left, by the ledger", *(one.effects_left for one in sums)])
         lines.append(["calls, undos", *(f"{one.calls}, {one.undos}" for one in sums)])
         lines.append(["time", *(f"{one.elapsed:.3f} s" for one in sums)])
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        return "\n".join(
-            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-            for line in lines
-        )
+        return "\n".join(aligned([[elide(cell, _LONGEST) for cell in line] for line in lines]))
 
 
 def _sum(story: Story) -> RunSum:

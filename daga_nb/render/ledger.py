@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from daga_nb.core.states import NodeState
 from daga_nb.core.tally import Row, Verdict
 from daga_nb.errors import DagaError
-from daga_nb.render.text import columns, elide
+from daga_nb.render.text import aligned, elide
 from daga_nb.render.theme import LOOKS, Look
 
 if TYPE_CHECKING:
@@ -84,15 +84,7 @@ class LedgerTable:
     def __str__(self) -> str:
         if not self._rows:
             return "no effects recorded"
-        table = [_HEADS, *self._cells()]
-        widths = [max(map(columns, column)) for column in zip(*table, strict=True)]
-        lines = []
-        for cells in table:
-            padded = []
-            for number, (cell, width) in enumerate(zip(cells, widths, strict=True)):
-                space = " " * (width - columns(cell))
-                padded.append(space + cell if number in _NUMBERS else cell + space)
-            lines.append("  ".join(padded).rstrip())
+        lines = aligned([_HEADS, *self._cells()], right=_NUMBERS)
         return "\n".join([*lines, self._more]).rstrip()
 
     @property

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from daga_nb.core.states import NodeState, RunState
 from daga_nb.errors import DagaError
-from daga_nb.render.text import columns, elide
+from daga_nb.render.text import aligned, elide
 from daga_nb.render.theme import LOOKS, RUN_LOOKS, Look
 
 if TYPE_CHECKING:
@@ -56,9 +56,7 @@ class SweepTable:
             cells = " ".join(glyphs or [_IMPOSSIBLE.rjust(wide)] * len(swept.nodes))
             left = elide(left_of(outcome), 2 * _LONGEST)
             rows.append((elide(str(outcome.case), _LONGEST), cells, end_of(outcome), left))
-        widths = [max(columns(row[column]) for row in rows) for column in range(3)]
-        lines = [f"sweep of {elide(swept.flow, _LONGEST)}: {swept.summary}"]
-        lines += [_line(row, widths) for row in rows]
+        lines = [f"sweep of {elide(swept.flow, _LONGEST)}: {swept.summary}", *aligned(rows)]
         if len(swept.outcomes) > MOST_ROWS:
             lines.append(f"and {len(swept.outcomes) - MOST_ROWS} more cases")
         lines += [self._key, *map(str, swept.problems)]
@@ -96,8 +94,3 @@ class SweepTable:
         ]
         index = pandas.Index([str(outcome.case) for outcome in self._swept.outcomes], name="fault")
         return pandas.DataFrame(rows, index=index, columns=[*names, "end", "left behind", "why not"])
-
-
-def _line(row: tuple[str, ...], widths: list[int]) -> str:
-    padded = [cell + " " * (width - columns(cell)) for cell, width in zip(row, widths, strict=False)]
-    return "  ".join([*padded, row[3]]).rstrip()

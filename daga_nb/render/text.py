@@ -1,10 +1,11 @@
-"""Names of others, made fit to be shown: short, on one line, and with nothing invisible in them."""
+"""Texts as they are shown: names of others cut short, with nothing invisible in them, and tables of texts."""
 
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Container, Sequence
 
-__all__ = ["NAME_LIMIT", "columns", "elide", "seconds", "text_width"]
+__all__ = ["NAME_LIMIT", "aligned", "columns", "elide", "seconds", "text_width"]
 
 NAME_LIMIT = 24
 """How many columns of a name a node shows."""
@@ -32,6 +33,23 @@ def columns(text: str) -> int:
     (3, 2)
     """
     return sum(map(_columns, text))
+
+
+def aligned(rows: Sequence[Sequence[str]], right: Container[int] = ()) -> list[str]:
+    """Give the rows of a table as lines, with their cells below each other; numbered columns to the right.
+
+    >>> aligned([("effect", "done"), ("鍵", "1")], right={1})
+    ['effect  done', '鍵         1']
+    """
+    widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for cells in rows:
+        padded = []
+        for number, (cell, width) in enumerate(zip(cells, widths, strict=True)):
+            space = " " * (width - columns(cell))
+            padded.append(space + cell if number in right else cell + space)
+        lines.append("  ".join(padded).rstrip())
+    return lines
 
 
 def _fit(text: str, limit: int) -> str:
