@@ -51,6 +51,7 @@ UPWARD = {
     ("core/ledger.py", "_table", "render"),
     ("debug/side_by_side.py", "__str__", "render"),
     ("debug/simulated.py", "picture", "render"),
+    ("debug/simulated.py", "to_frame", "render"),
     ("debug/story.py", "picture", "render"),
     ("debug/swept.py", "_table", "render"),
     ("debug/swept.py", "picture", "render"),
@@ -95,11 +96,7 @@ OUTSIDE = {
         "render/timeline.py",
     },
     "numpy": {"render/png.py"},
-    "pandas": {
-        "debug/simulated.py",
-        "render/ledger.py",
-        "render/sweep_table.py",
-    },  # only where it is installed
+    "pandas": {"render/pandas_table.py"},  # only where it is installed
     "PIL": {"render/png.py"},
     "nest_asyncio2": {"engine/sync.py"},
     "anywidget": {"widgets/"},

@@ -25,7 +25,7 @@ from daga_nb.debug.simulation import Exponential, Lognormal, Normal, Uniform, se
 from daga_nb.debug.story import Story
 from daga_nb.debug.virtual import VirtualRun
 from daga_nb.engine.retries import Retries
-from daga_nb.errors import SimulationError
+from daga_nb.errors import DagaError, SimulationError
 
 R = RunState
 
@@ -458,7 +458,7 @@ def test_a_table_where_pandas_is_installed(trip, monkeypatch):
     assert list(table) == ["end", "duration", "going_back"]
     assert table["end"].count("rolled back") == trip.rolled_back
     monkeypatch.setitem(__import__("sys").modules, "pandas", None)
-    with pytest.raises(SimulationError, match="pip install pandas"):
+    with pytest.raises(DagaError, match="pip install pandas"):
         trip.to_frame()
 
 

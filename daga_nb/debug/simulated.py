@@ -151,21 +151,18 @@ class Simulation:
         return picture_of_simulation(self)
 
     def to_frame(self) -> Any:
-        """Give the runs as a table of pandas, a row for each: its end, its duration, its seconds going back.
+        """Give the runs as a `pandas.DataFrame`: how each ended, how long it took, its seconds going back.
 
         Raises
         ------
-        SimulationError
+        DagaError
             If pandas is not installed.
         """
-        try:
-            import pandas as pd
-        except ImportError:
-            raise SimulationError(
-                "a table needs pandas, which is not installed: pip install pandas"
-            ) from None
+        from daga_nb.render.pandas_table import load_pandas
+
         ends = [end_word(end) for end in self.ends]
-        return pd.DataFrame({"end": ends, "duration": self.durations, "going_back": self.back})
+        columns = {"end": ends, "duration": self.durations, "going_back": self.back}
+        return load_pandas().DataFrame(columns)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
         figure: Any = self.picture()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from daga_nb.core.states import NodeState
 from daga_nb.core.tally import Row, Verdict
-from daga_nb.errors import DagaError
+from daga_nb.render.pandas_table import load_pandas
 from daga_nb.render.text import aligned, elide
 from daga_nb.render.theme import LOOKS, Look
 
@@ -107,12 +107,8 @@ class LedgerTable:
         DagaError
             If pandas is not installed.
         """
-        try:
-            import pandas
-        except ImportError as error:
-            raise DagaError("to_frame gives a pandas.DataFrame: install it, pip install pandas") from error
         fields = ("name", "key", "in_world", "done", "undone", "repeats")
-        return pandas.DataFrame(
+        return load_pandas().DataFrame(
             [
                 {
                     **{field: getattr(row, field) for field in fields},

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from daga_nb.core.states import NodeState, RunState
+from daga_nb.core.states import RunState
 from daga_nb.render.ink import POINT, drawing, rounded, salt_of, width_of
 from daga_nb.render.sheet import SIDE, Heading, Legend, Sheet
 from daga_nb.render.shown import Shown
 from daga_nb.render.text import elide, seconds
-from daga_nb.render.theme import LIGHT, LOOKS, RUN_LOOKS, Look
+from daga_nb.render.theme import LIGHT, RUN_LOOKS, Look, end_look
 
 if TYPE_CHECKING:
     from daga_nb.debug.findings import Matter
@@ -20,12 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SimulationPicture", "picture_of_simulation"]
 
-_LOOKS: dict[RunState, Look] = {
-    RunState.SUCCEEDED: RUN_LOOKS[RunState.SUCCEEDED],
-    RunState.ROLLED_BACK: RUN_LOOKS[RunState.ROLLED_BACK],
-    RunState.ROLLBACK_INCOMPLETE: RUN_LOOKS[RunState.ROLLBACK_INCOMPLETE],
-    RunState.RUNNING: LOOKS[NodeState.FAILED],  # it stands still, where something failed past a pivot
-}
 _GAINS = RUN_LOOKS[RunState.SUCCEEDED], RUN_LOOKS[RunState.ROLLED_BACK]
 _ROWS = 10
 _BINS = 40
@@ -71,7 +65,7 @@ class _Chart:
         shares = simulation.shares
         words = list(shares)
         self.ends = [
-            _End(_LOOKS[end], word, count, str(shares[word]), simulation.durations_of(end))
+            _End(end_look(end), word, count, str(shares[word]), simulation.durations_of(end))
             for word, (end, count) in zip(words, simulation.counts.items(), strict=True)
             if count
         ]

@@ -12,9 +12,9 @@ from daga_nb.core.states import NodeState, RunState
 from daga_nb.render.drawn import Drawn
 from daga_nb.render.ink import POINT, drawing, rounded, salt_of, width_of
 from daga_nb.render.sheet import SIDE, Heading, Legend, Sheet
-from daga_nb.render.sweep_table import end_look, left_of
+from daga_nb.render.sweep_table import left_of
 from daga_nb.render.text import elide
-from daga_nb.render.theme import FAULT_GLYPH, LIGHT, LOOKS, RUN_LOOKS, Look
+from daga_nb.render.theme import FAULT_GLYPH, LIGHT, LOOKS, RUN_LOOKS, Look, end_look
 
 if TYPE_CHECKING:
     from daga_nb.debug.sweep_problems import Problem
@@ -184,7 +184,7 @@ class _Grid:
         marks: list[tuple[float, float]] = []
         for number, one in enumerate(self.rows):
             y = top + (number + 0.5) * _ROW
-            look = end_look(one.end)
+            look = None if one.end is None else end_look(one.end)
             ink = LIGHT.soft if look is None else LIGHT.ink
             self._write(SIDE, y + 4, self.labels[number], ink)
             wrong = id(one.case) in self.wrong

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from daga_nb.core.states import NodeState, RunState
-from daga_nb.errors import DagaError
+from daga_nb.render.pandas_table import load_pandas
 from daga_nb.render.text import aligned, elide
-from daga_nb.render.theme import LOOKS, RUN_LOOKS, Look
+from daga_nb.render.theme import LOOKS, end_look
 
 if TYPE_CHECKING:
     from daga_nb.debug.sweep_trial import Outcome
     from daga_nb.debug.swept import Sweep
 
-__all__ = ["SweepTable", "end_look", "end_of", "left_of"]
+__all__ = ["SweepTable", "end_of", "left_of"]
 
 MOST_ROWS = 400
 """Rows of the longest table that is written out."""
@@ -24,15 +23,8 @@ _IMPOSSIBLE = "·"
 
 def end_of(outcome: Outcome) -> str:
     """Give the end of a case with its glyph, in words."""
-    look = end_look(outcome.end)
-    return f"{_IMPOSSIBLE if look is None else look.glyph} {outcome.word}"
-
-
-def end_look(end: RunState | None) -> Look | None:
-    """Give how an end looks; a run that stands still is where something failed past a pivot."""
-    if end is None:
-        return None
-    return LOOKS[NodeState.FAILED] if end is RunState.RUNNING else RUN_LOOKS[end]
+    glyph = _IMPOSSIBLE if outcome.end is None else end_look(outcome.end).glyph
+    return f"{glyph} {outcome.word}"
 
 
 def left_of(outcome: Outcome) -> str:
@@ -78,10 +70,7 @@ class SweepTable:
         DagaError
             If pandas is not installed.
         """
-        try:
-            import pandas
-        except ImportError as error:
-            raise DagaError("to_frame gives a pandas.DataFrame: install it, pip install pandas") from error
+        pandas = load_pandas()
         names = self._swept.nodes
         rows = [
             [

@@ -27,6 +27,7 @@ __all__ = [
     "Paint",
     "css",
     "edge_kind",
+    "end_look",
     "looks_json",
 ]
 
@@ -189,6 +190,11 @@ RUN_LOOKS: Mapping[RunState, Look] = MappingProxyType(
     }
 )
 """The look of each state of a run."""
+
+
+def end_look(end: RunState) -> Look:
+    """Give how the end of a run looks; one that stands still has failed past a pivot, with no way back."""
+    return LOOKS[NodeState.FAILED] if end is RunState.RUNNING else RUN_LOOKS[end]
 
 
 _GHOST = LOOKS[_N.ABANDONED]
