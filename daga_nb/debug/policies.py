@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from daga_nb.debug.findings import short
+from daga_nb.debug.shares import short
 from daga_nb.debug.side_by_side import SideBySide
 from daga_nb.engine.fault_plan import Faults, faults_of
 from daga_nb.errors import FlowDefinitionError

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from daga_nb.core.states import RunState
-from daga_nb.debug.findings import ENDS, STANDS_STILL, Matter, RollbackCost, Share, end_word, short
+from daga_nb.debug.shares import ENDS, STANDS_STILL, Matter, RollbackCost, Share, end_word, short
 from daga_nb.debug.story import Story
 from daga_nb.errors import SimulationError
 

@@ -11,8 +11,8 @@ from daga_nb.core.states import RunState
 from daga_nb.debug.assumptions import Assumptions
 from daga_nb.debug.calendar import Part
 from daga_nb.debug.chances import Chances
-from daga_nb.debug.findings import STANDS_STILL, Matter
 from daga_nb.debug.history import shape_of
+from daga_nb.debug.shares import STANDS_STILL, Matter
 from daga_nb.debug.simulated import Simulation
 from daga_nb.debug.spans import Duration, Exponential, Lognormal, Normal, Uniform
 from daga_nb.debug.story import Note, Story

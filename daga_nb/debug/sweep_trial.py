@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from daga_nb.core.ledger import ROLLED_BACK
 from daga_nb.core.moves import Ready, Undo
 from daga_nb.core.states import NodeState, RunState
-from daga_nb.debug.findings import end_word, short
+from daga_nb.debug.shares import end_word, short
 from daga_nb.debug.sweep_cases import Case, Shape
 from daga_nb.debug.sweep_signs import Mode, Sign, effect_text, mode_of, signs_of
 from daga_nb.engine.world import Observe

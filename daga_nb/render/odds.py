@@ -15,7 +15,7 @@ from daga_nb.render.text import elide, seconds
 from daga_nb.render.theme import LIGHT, RUN_LOOKS, Look, end_look
 
 if TYPE_CHECKING:
-    from daga_nb.debug.findings import Matter
+    from daga_nb.debug.shares import Matter
     from daga_nb.debug.simulated import Simulation
 
 __all__ = ["SimulationPicture", "picture_of_simulation"]
