@@ -13,8 +13,8 @@ from widget_page import Page
 
 from daga_nb import DagaAction, DagaFlow, lab
 from daga_nb.debug.history import MOST_LINES
-from daga_nb.debug.preview import LONGEST_TEXT, preview, traceback_of
 from daga_nb.debug.story_file import from_json, to_json
+from daga_nb.engine.preview import LONGEST_TEXT, preview, traceback_of
 
 
 def texts(run: Any, name: str) -> list[str]:

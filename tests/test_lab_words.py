@@ -9,7 +9,7 @@ from helpers import Boom, play
 from widget_page import Page, failing, lab_of, raising
 
 from daga_nb import DagaAction, DagaFlow, canvas, lab
-from daga_nb.debug.preview import preview, traceback_of
+from daga_nb.engine.preview import preview, traceback_of
 from daga_nb.errors import FlowDefinitionError
 from daga_nb.widgets.log import Log, as_python
 

@@ -309,6 +309,10 @@ def test_what_is_other_is_said_with_its_place(before, after, changes):
     assert changes_between(before, after) == changes
 
 
+def test_half_a_character_in_a_key_can_be_shown():
+    assert changes_between({}, {"\ud83d": 1}) == ("added �: 1",)
+
+
 def test_many_changes_and_long_ones_are_cut():
     found = changes_between({}, dict.fromkeys(range(MOST_CHANGES + 5), "x" * 10000))
     assert len(found) == MOST_CHANGES + 1

@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, overload
 
-from daga_nb.debug.preview import preview
+from daga_nb.engine.preview import preview
 
 __all__ = ["Checked", "check"]
 

@@ -6,7 +6,7 @@ from collections import Counter
 from html import escape
 from typing import Any, Literal, NamedTuple
 
-from daga_nb.debug.preview import whole
+from daga_nb.engine.preview import whole
 
 __all__ = ["SEVERITIES", "Finding", "Findings", "Severity"]
 

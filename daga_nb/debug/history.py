@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from daga_nb.core.events import Event
 from daga_nb.core.plan import Plan
 from daga_nb.core.states import NodeState
-from daga_nb.debug.preview import LONGEST_TEXT, preview, traceback_of
 from daga_nb.debug.story import Note, Story
+from daga_nb.engine.preview import LONGEST_TEXT, preview, traceback_of
 
 if TYPE_CHECKING:
     from daga_nb.engine.look import RunLook

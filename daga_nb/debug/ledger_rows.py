@@ -7,8 +7,8 @@ from typing import Any
 
 from daga_nb.core.entries import Entry
 from daga_nb.core.plan import Plan
-from daga_nb.debug.preview import whole
 from daga_nb.engine.effects import LONGEST_KEY, LONGEST_NAME, MOST_DETAILS
+from daga_nb.engine.preview import whole
 from daga_nb.errors import StoryError
 
 __all__ = ["entries_of", "rows_of"]

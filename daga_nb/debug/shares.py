@@ -6,7 +6,7 @@ import math
 from typing import Literal, NamedTuple
 
 from daga_nb.core.states import RunState
-from daga_nb.debug.preview import whole
+from daga_nb.engine.preview import whole
 
 __all__ = ["ENDS", "STANDS_STILL", "Matter", "RollbackCost", "Share", "end_word", "short"]
 

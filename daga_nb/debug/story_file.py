@@ -14,10 +14,10 @@ from daga_nb.core.moves import MOST_TRIES, Policy, RollbackOrder, Undo
 from daga_nb.core.plan import Plan
 from daga_nb.core.states import NodeState, RunState
 from daga_nb.debug.ledger_rows import entries_of, rows_of
-from daga_nb.debug.preview import LONGEST_TEXT, preview, whole
 from daga_nb.debug.story import Note, Story
 from daga_nb.debug.tag_rows import rows_of_tags, tags_in
 from daga_nb.debug.whole_file import write_whole
+from daga_nb.engine.preview import LONGEST_TEXT, preview, whole
 from daga_nb.errors import IllegalTransition, StoryError
 
 __all__ = ["LARGEST", "MOST_NODES", "from_json", "read", "to_json", "write"]

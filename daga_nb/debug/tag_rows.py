@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from daga_nb.core.tags import KINDS_OF_TAGS, Tag
-from daga_nb.debug.preview import whole
+from daga_nb.engine.preview import whole
 from daga_nb.errors import StoryError
 
 __all__ = ["rows_of_tags", "tags_in"]

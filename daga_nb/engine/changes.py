@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
+from daga_nb.engine.preview import preview, whole
 from daga_nb.errors import ObserveError, describe
 
 __all__ = ["changes_between"]
@@ -96,10 +97,8 @@ def _at(place: str) -> str:
 
 
 def _key(key: Any) -> str:
-    return key[:_LONGEST] if type(key) is str and key else _text(key)
+    return whole(key[:_LONGEST]) if type(key) is str and key else _text(key)
 
 
 def _text(value: Any) -> str:
-    from daga_nb.debug.preview import preview
-
     return preview(value, _LONGEST)

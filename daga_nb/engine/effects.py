@@ -13,6 +13,7 @@ from daga_nb.core.moves import Direction
 from daga_nb.core.plan import Plan
 from daga_nb.core.states import RunState
 from daga_nb.core.tally import Tally
+from daga_nb.engine.preview import preview, whole
 from daga_nb.errors import EffectError, kind_of
 
 __all__ = ["LONGEST_KEY", "LONGEST_NAME", "MOST_DETAILS", "Effects"]
@@ -140,7 +141,7 @@ def _checked_name(name: Any) -> str:
             f"the name of an effect says what it is, in a text of at most {LONGEST_NAME} characters, like "
             f"'charge'; it is not {_shown(name)}"
         )
-    return _whole(name)
+    return whole(name)
 
 
 def _text_of_key(key: Any) -> str:
@@ -152,19 +153,15 @@ def _text_of_key(key: Any) -> str:
             "the key of an effect says which one it is: a text, a number, or a tuple of these, "
             f"of at most {LONGEST_KEY} characters; it is not {_shown(key)}. For others there is str(key)"
         )
-    return _whole(text)
+    return whole(text)
 
 
 def _told(details: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    from daga_nb.debug.preview import preview
-
     kept = list(details.items())[:MOST_DETAILS]
     return tuple(
         (
-            _whole(label[:LONGEST_NAME]),
-            _whole(value)
-            if type(value) is str and len(value) <= LONGEST_KEY
-            else preview(value, LONGEST_KEY),
+            whole(label[:LONGEST_NAME]),
+            whole(value) if type(value) is str and len(value) <= LONGEST_KEY else preview(value, LONGEST_KEY),
         )
         for label, value in kept
     )
@@ -174,9 +171,3 @@ def _shown(value: Any) -> str:
     if isinstance(value, str):
         return "an empty text" if not value else f"one of {len(value)} characters"
     return f"of the kind {kind_of(value)}"
-
-
-def _whole(text: str) -> str:
-    from daga_nb.debug.preview import whole
-
-    return whole(text)

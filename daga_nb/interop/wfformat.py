@@ -17,9 +17,10 @@ import networkx as nx
 
 from daga_nb.action import DagaAction
 from daga_nb.engine.calls import Context
+from daga_nb.engine.exact import short
 from daga_nb.errors import CycleError, FlowDefinitionError, FormatError
 from daga_nb.flow import DagaFlow
-from daga_nb.interop.wfreader import SCHEMA, Unreadable, read_tasks, short, to_number
+from daga_nb.interop.wfreader import SCHEMA, Unreadable, read_tasks, to_number
 from daga_nb.nodes import LONGEST
 
 if TYPE_CHECKING:

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["MAX_BYTES", "SCHEMA", "Task", "Unreadable", "read_tasks", "short", "to_number"]
+from daga_nb.engine.exact import short
+
+__all__ = ["MAX_BYTES", "SCHEMA", "Task", "Unreadable", "read_tasks", "to_number"]
 
 SCHEMA = "1.5"
 MAX_BYTES = 64 * 1024 * 1024
@@ -39,12 +41,6 @@ def read_tasks(path: str) -> list[Task]:
         If it cannot be read, or is not sound. Cycles are not looked for.
     """
     return _tasks(_parse(_read(path)))
-
-
-def short(value: Any) -> str:
-    """Give a value for a message, cut when it is long."""
-    text = repr(value)
-    return text if len(text) <= 60 else text[:59] + "…"
 
 
 def to_number(value: Any) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from daga_nb.core.states import NodeState
-from daga_nb.debug.preview import whole
+from daga_nb.engine.preview import whole
 from daga_nb.render.agreed import POLICY_GLYPH, TAG_LOOKS, kinds_in, marks_of
 from daga_nb.render.theme import LOOKS
 

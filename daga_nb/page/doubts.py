@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from daga_nb.debug.finding import SEVERITIES, Finding
-from daga_nb.debug.preview import whole
+from daga_nb.engine.preview import whole
 
 if TYPE_CHECKING:
     from daga_nb.core.plan import Plan

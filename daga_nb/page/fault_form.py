@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from daga_nb.debug.preview import whole
+from daga_nb.engine.preview import whole
 from daga_nb.engine.triggers import Operator
 
 __all__ = ["ERRORS", "FIELDS", "KINDS", "WHENS", "Field", "Kind", "form_json", "is_draft"]

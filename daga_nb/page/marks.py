@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from daga_nb.core.moves import Policy
 from daga_nb.core.states import NodeState, RunState
 from daga_nb.debug.breakpoints import Phase
-from daga_nb.debug.preview import whole
 from daga_nb.engine.faults import Fault, Where
+from daga_nb.engine.preview import whole
 from daga_nb.page.agreed import agreed_of
 from daga_nb.page.doubts import doubts_of
 from daga_nb.page.effects import verdict_looks

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from daga_nb.debug.preview import whole
+from daga_nb.engine.preview import whole
 from daga_nb.page.effects import LedgerTape
 from daga_nb.page.marks import face, head_of
 from daga_nb.page.tape import Tape, event_row, history_of

@@ -11,7 +11,7 @@ from daga_nb.core.moves import SKIPPED, Undo
 from daga_nb.core.plan import Plan
 from daga_nb.core.states import NodeState
 from daga_nb.core.tries import Tries
-from daga_nb.debug.preview import LONGEST_TEXT, whole
+from daga_nb.engine.preview import LONGEST_TEXT, whole
 from daga_nb.page.marks import NUMBER, RUN_NUMBER, SKIPPED_WORD
 from daga_nb.render.text import elide, seconds
 

@@ -8,7 +8,7 @@ from daga_nb.core.events import Event
 from daga_nb.core.plan import Plan
 from daga_nb.core.states import NodeState
 from daga_nb.core.tries import is_retry
-from daga_nb.debug.preview import whole
+from daga_nb.engine.preview import whole
 from daga_nb.page.marks import NUMBER, RUN_NUMBER
 from daga_nb.render.text import elide
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import traitlets
 
-from daga_nb.debug.preview import whole
+from daga_nb.engine.preview import whole
 from daga_nb.engine.run import FlowRun
 from daga_nb.errors import FlowDefinitionError, describe
 from daga_nb.page.bundle import module, style

@@ -8,9 +8,9 @@ from daga_nb.core.events import Event
 from daga_nb.core.moves import Undo
 from daga_nb.core.states import NodeState
 from daga_nb.debug.breakpoints import Condition, Phase
-from daga_nb.debug.preview import LONGEST_TEXT, whole
 from daga_nb.engine.admission import OnFailure, check_on_failure
 from daga_nb.engine.faults import Fault, Where
+from daga_nb.engine.preview import LONGEST_TEXT, whole
 from daga_nb.engine.run import FlowRun
 from daga_nb.errors import StepError
 from daga_nb.page.fault_words import deed

@@ -11,9 +11,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from daga_nb.core.states import NodeState
-from daga_nb.debug.preview import LONGEST_TEXT, preview
 from daga_nb.engine.calls import ActionCall, display_name
 from daga_nb.engine.faults import Fault, Where
+from daga_nb.engine.preview import LONGEST_TEXT, preview
 from daga_nb.page.marks import FACTS, PLACES
 from daga_nb.page.tape import event_row, history_of, merged_of
 from daga_nb.render.text import elide

@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 from daga_nb.core.states import RunState
 from daga_nb.debug.breakpoints import Phase
-from daga_nb.debug.preview import whole
 from daga_nb.debug.scenario import Scenario, scenario_files
 from daga_nb.debug.stepper import BatchStep, OneAction
 from daga_nb.engine.admission import OnFailure
 from daga_nb.engine.fault_plan import Faults
+from daga_nb.engine.preview import whole
 from daga_nb.engine.world import Observe
 from daga_nb.errors import FlowDefinitionError, StepError
 from daga_nb.flow import DagaFlow

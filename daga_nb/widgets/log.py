@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from daga_nb.core.events import Event
 from daga_nb.core.plan import Plan
 from daga_nb.core.states import NodeState
-from daga_nb.debug.preview import whole
+from daga_nb.engine.preview import whole
 from daga_nb.page.words import LONGEST_PART, Line, is_together, joined, line_of
 from daga_nb.render.text import elide
 

@@ -14,10 +14,10 @@ from daga_nb.core.events import Event
 from daga_nb.core.moves import Undo
 from daga_nb.core.states import NodeState, RunState
 from daga_nb.debug.breakpoints import Breakpoint
-from daga_nb.debug.preview import preview, traceback_of, whole
 from daga_nb.debug.quiz import ForwardPacer, Quiz
 from daga_nb.debug.stepper import Pacer
 from daga_nb.debug.story import Note
+from daga_nb.engine.preview import preview, traceback_of, whole
 from daga_nb.engine.run import FlowRun
 from daga_nb.errors import DagaError, RunBusy, describe
 from daga_nb.page.words import LONGEST_PART
