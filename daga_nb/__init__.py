@@ -1,8 +1,7 @@
 """daga-nb: sagas you can watch, step and break in a Jupyter notebook.
 
-The widgets, `lab` and `canvas`, are loaded on first use, so that a script never pays for Jupyter; so is
-`Scenario`, `sketch`, `simulate` and `sweep`. Inside IPython, a failed flow is shown in short, and a
-sweep with a bar.
+What is not needed to run a flow is loaded on first use, the widgets above all, so that a script never pays
+for Jupyter. Inside IPython, a failed flow is shown in short, and a sweep with a bar.
 """
 
 from __future__ import annotations

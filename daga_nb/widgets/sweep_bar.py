@@ -99,7 +99,7 @@ class SweepBar:
         if sweeping.ended:
             self._button.disabled = True
             whole = sweeping.done == sweeping.planned
-            words += "" if whole else ", stopped"
+            words += "" if whole or sweeping.error is not None else ", stopped"
             self._progress.bar_style = "success" if whole else "warning"
         self._words.value = words
 
