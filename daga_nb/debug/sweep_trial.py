@@ -170,7 +170,7 @@ class Bench:
             return run
         own = frozenset(place.node for place in case.places)
         await run.drive(_ToThePivot(self._shape.policy.pivots - own))
-        if run.state in (RunState.RUNNING, RunState.SUCCEEDED):
+        if run.state in (RunState.READY, RunState.RUNNING, RunState.SUCCEEDED):
             with suppress(DagaFlowError):  # it is in the run, which is looked at as a whole
                 await run.rollback()
         return run
