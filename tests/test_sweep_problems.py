@@ -245,6 +245,17 @@ def test_a_pivot_whose_rollback_is_not_idempotent_is_told_like_any_other():
     assert found(swept) == [("pay", "not undone alike when called again")]
 
 
+def test_past_a_pivot_a_rollback_is_tried_where_the_run_goes_back_to_a_save_point():
+    do = {name: made(name, *right(name)) for name in ("pay", "pack", "ship")}
+    do["pay"].pivot = do["pack"].save_point = True
+    swept = sweep(DagaFlow([(do["pay"], do["pack"]), (do["pack"], do["ship"])]), where="rollback").run_sync()
+    told = [(str(one.case), one.word) for one in swept.outcomes if one.case.places]
+    assert told[1:] == [
+        ("pack.rollback: raise(TimeoutError)", "not possible"),
+        ("ship.after: raise(TimeoutError); ship.rollback: raise(TimeoutError)", "stands still"),
+    ]
+
+
 def test_where_only_a_pivot_could_start_the_run_is_rolled_back_all_the_same():
     flow = DagaFlow([(made("pay", *right("charge"), pivot=True), made("ship", *right("parcel")))])
     swept = sweep(flow, where="rollback").run_sync()
