@@ -83,6 +83,15 @@ def test_what_is_beside_or_never_undone_makes_nothing_too_early():
     assert left == {"x": ["undone"], "y": ["left behind"]}
 
 
+def test_what_was_undone_before_the_run_went_forward_again_is_not_too_early_for_what_is_undone_then():
+    once = ["b does y", "c does z", "c does z", "c undoes z", "b undoes y"]
+    assert verdicts("a does x", *once, *once, "a undoes x") == {
+        "x": ["undone"],
+        "y": ["undone"],
+        "z": ["left behind", "done twice"],
+    }
+
+
 def test_an_action_that_takes_back_what_another_did_on_the_way_forward_is_in_no_wrong_order():
     forward = [one._replace(direction="forward") for one in entries("a undoes x", "b undoes y")]
     ledger = Ledger((*entries("a does x", "b does y"), *forward), CHAIN, RunState.ROLLED_BACK)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from daga_nb.engine.effects import LONGEST_NAME
 from daga_nb.errors import FlowDefinitionError, SketchError
 from daga_nb.sketching.notation import DEEPEST, MARKS, MOST_EDGES, MOST_TEXT, options_of, read
 
@@ -117,6 +118,12 @@ def test_what_cannot_be_read_is_shown_at_its_place(text, said, shown):
     assert said in str(caught.value)
     assert shown is None or str(caught.value).endswith(shown)
     assert isinstance(caught.value, FlowDefinitionError)
+
+
+def test_a_name_is_no_longer_than_that_of_an_effect():
+    assert list(read("a" * LONGEST_NAME).marks) == ["a" * LONGEST_NAME]
+    with pytest.raises(SketchError, match=f"a name has at most {LONGEST_NAME} characters"):
+        read(f"book >> '{'a' * (LONGEST_NAME + 1)}'")
 
 
 def test_of_a_long_line_only_a_part_is_shown():

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from daga_nb import DagaAction, DagaFlow, sweep
+from daga_nb import DagaAction, DagaFlow, When, sweep
+from daga_nb.core.states import RunState
 from daga_nb.debug.sweep_signs import Wrong
 from daga_nb.debug.sweep_suspects import Part, Seen, culprits
 from daga_nb.debug.swept import Sweep
@@ -212,6 +213,53 @@ def test_an_action_that_does_it_twice_when_it_is_tried_again():
     flow = flow_with(right("charge")[1], retries=1)
     swept = sweep(flow, where="after", actions=["pay"]).run_sync()
     assert found(swept) == [("pay", "done twice")]
+
+
+def recovering(undo: Undo | None) -> DagaFlow[Any, Any]:
+    """Make the flow book, pay, ship that goes back to behind `book` once."""
+    book, ship = (made(name, *right(effect)) for name, effect in (("book", "room"), ("ship", "parcel")))
+    book.save_point = True
+    pay = made("pay", right("charge")[0], undo)
+    return DagaFlow([(book, pay), (pay, ship)])
+
+
+@pytest.mark.parametrize(
+    ("undo", "what"),
+    [
+        (never, "never undone"),
+        (trusts, "not undone after a lost reply"),
+        (blind, "undone, never done"),
+    ],
+)
+def test_a_wrong_rollback_is_named_where_the_run_goes_forward_again(undo, what):
+    swept = sweep(recovering(undo), when=When.first(1)).run_sync()
+    assert found(swept) == [("pay", what)]
+    assert {one.end for one in swept.outcomes if str(one.case).startswith(("pay.after", "ship.after"))} == {
+        RunState.SUCCEEDED
+    }
+
+
+def test_a_pivot_whose_rollback_is_not_idempotent_is_told_like_any_other():
+    flow = flow_with(blind, pivot=True)
+    swept = sweep(flow, where=("after", "again")).run_sync()
+    assert found(swept) == [("pay", "not undone alike when called again")]
+
+
+def test_past_a_pivot_a_rollback_is_tried_where_the_run_goes_back_to_a_save_point():
+    do = {name: made(name, *right(name)) for name in ("pay", "pack", "ship")}
+    do["pay"].pivot = do["pack"].save_point = True
+    swept = sweep(DagaFlow([(do["pay"], do["pack"]), (do["pack"], do["ship"])]), where="rollback").run_sync()
+    told = [(str(one.case), one.word) for one in swept.outcomes if one.case.places]
+    assert told[1:] == [
+        ("pack.rollback: raise(TimeoutError)", "not possible"),
+        ("ship.after: raise(TimeoutError); ship.rollback: raise(TimeoutError)", "stands still"),
+    ]
+
+
+def test_where_only_a_pivot_could_start_the_run_is_rolled_back_all_the_same():
+    flow = DagaFlow([(made("pay", *right("charge"), pivot=True), made("ship", *right("parcel")))])
+    swept = sweep(flow, where="rollback").run_sync()
+    assert swept.outcomes[1].end is RunState.ROLLED_BACK
 
 
 def test_the_rollback_of_py_daga():

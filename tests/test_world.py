@@ -90,6 +90,15 @@ def test_a_run_that_was_rolled_back_has_left_the_world_as_it_was_or_not(look):
     assert str(run.world).startswith("the world is not as it was before, although the run was rolled back:")
 
 
+def test_that_nothing_is_left_is_not_said_of_a_world_that_is_not_as_it_was():
+    bank = Bank()
+    run = bank.flow(undo=False).start(faults=[failing("ship")], observe=bank.look)
+    play(run.go())
+    assert run.world is not None
+    assert run.world.left
+    assert str(run.next) == "rolled back, and yet: the world is not as it was before"
+
+
 def test_it_is_looked_at_again_after_a_later_rollback_and_only_then():
     bank = Bank()
     run = bank.flow().start(observe=bank.look)
@@ -311,6 +320,15 @@ def test_what_is_other_is_said_with_its_place(before, after, changes):
 
 def test_half_a_character_in_a_key_can_be_shown():
     assert changes_between({}, {"\ud83d": 1}) == ("added �: 1",)
+
+
+def test_what_is_no_number_both_times_is_no_change():
+    def rows() -> dict[str, Any]:
+        return {"a": float("nan"), "rows": [(1, float("nan"))], "set": {float("nan")}, "b": [[float("nan")]]}
+
+    assert changes_between(rows(), rows()) == ()
+    assert changes_between(float("nan"), float("nan")) == ()
+    assert changes_between({"a": float("nan")}, {"a": 1.5}) == ("a: nan → 1.5",)
 
 
 def test_many_changes_and_long_ones_are_cut():

@@ -38,7 +38,8 @@ class NextStep(NamedTuple):
     pivot
         The display name of the point of no return that the run has passed; else nothing.
     flaws
-        What the ledger of effects has found wrong when all was rolled back, in words.
+        What the ledger of effects, or who observed the world, has found wrong when all was rolled back, in
+        words.
 
     Examples
     --------

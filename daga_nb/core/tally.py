@@ -152,6 +152,8 @@ class Tally:
         if len(row.by) < NAMED and entry.node not in row.by:
             row = row._replace(by=(*row.by, entry.node))
         done = entry.kind == "done"
+        if done and entry.direction == "forward":
+            self._early.clear()  # the run goes forward again: what is not undone by now was left behind
         if entry.once and (row.in_world > 0) is done:
             self.rows[number] = row._replace(repeats=row.repeats + 1)
             return [number]

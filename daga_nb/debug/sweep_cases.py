@@ -42,7 +42,8 @@ class Case:
     places
         Where; none for the run without faults.
     faults
-        What is planted. A pivot is only rolled back if it fails, so there a second fault makes it fail.
+        What is planted. A pivot is only rolled back if it fails, so there a second fault makes it fail; so
+        it is past a pivot, where a run only goes back to a save point.
     turned
         Whether the run is rolled back by request: from its end, or from where only a pivot is left to start.
     why_not
@@ -107,6 +108,17 @@ class Shape(NamedTuple):
             found = [one for one in pivots if self.reaches(one, node)]
         return self.plan.names[found[0]] if found else None
 
+    def only_recovers(self, node: int) -> bool:
+        """Whether `node` comes after a pivot, and a run goes back past it to a save point if it fails."""
+        if self.policy.schedule != "batch" or self.behind_pivot(node) is None:
+            return False  # eager, it depends on what else has succeeded by then
+        batches, last = self.plan.batch_of, self.plan.batch_of[node]
+        saved = max((batches[one] for one, _ in self.policy.save_points if batches[one] < last), default=-1)
+        since = [one for one, batch in enumerate(batches) if saved < batch <= last]
+        undoable = all(self.undo[one] is not Undo.MISSING for one in since)
+        passed = self.policy.pivots & set(since) - {node}
+        return saved >= 0 and undoable and not passed and self.policy.undoes_failed(node)
+
     def never_undone(self, node: int) -> str:
         """Give why the rollback of an action is never called; empty if it may be."""
         if self.undo[node] is Undo.NOTHING:
@@ -114,7 +126,7 @@ class Shape(NamedTuple):
         if self.undo[node] is not Undo.CALL:
             return "no rollback: what it does stays"
         pivot = self.behind_pivot(node)
-        if pivot is not None:
+        if pivot is not None and not self.only_recovers(node):
             return f"comes after the pivot {pivot}: it is never rolled back"
         if node in self.policy.pivots and not self.policy.undoes_failed(node):
             return "a pivot is never rolled back once it has succeeded, and this one not when it failed"
@@ -152,9 +164,10 @@ def _single(shape: Shape, place: Place, fault: Callable[[str, SweepPlace], Fault
     if not place.back:
         return Case((place,), planted)
     why_not = shape.never_undone(node)
-    if not why_not and node in shape.policy.pivots:
+    recovers = shape.only_recovers(node)
+    if not why_not and (recovers or node in shape.policy.pivots):
         planted = (fault(name, "after"), *planted)
-    return Case((place,), planted, turned=True, why_not=why_not)
+    return Case((place,), planted, turned=not recovers, why_not=why_not)
 
 
 def _pair(shape: Shape, one: Place, other: Place, fault: Callable[[str, SweepPlace], Fault]) -> Case:
@@ -175,6 +188,8 @@ def _together(shape: Shape, one: Place, other: Place) -> tuple[str, bool]:
             return f"{names[place.node]}: {why_not}", True
         if place.back and place.node in shape.policy.pivots:
             return f"the pivot {names[place.node]} is only rolled back if it fails itself", True
+        if place.back and shape.only_recovers(place.node):
+            return f"{names[place.node]}, past a pivot, is only rolled back to a save point", True
     if one.back and other.back:
         return "", shape.policy.on_rollback_error == "continue"
     return _there_and_back(shape, *((other, one) if one.back else (one, other)))

@@ -214,10 +214,12 @@ def _named(
 ) -> Wrong:
     """Give the name of what is wrong, now that it is known how the same rollback does elsewhere."""
     action, mode = sign.action, sign.mode
-    well = (action, "done") in (right if sign.wrong is not Wrong.RAISES else returned)
+    known = right if sign.wrong is not Wrong.RAISES else returned
+    well = (action, "done") in known
     if sign.wrong in (Wrong.NEVER_UNDONE, Wrong.RAISES) and action in unlike:
         return Wrong.NOT_ALIKE
-    if mode == "again" and well and sign.wrong in (Wrong.NEVER_UNDONE, Wrong.RAISES, Wrong.TWICE):
+    once = well or (action, "lost") in known  # a pivot is only rolled back if it failed
+    if mode == "again" and once and sign.wrong in (Wrong.NEVER_UNDONE, Wrong.RAISES, Wrong.TWICE):
         return Wrong.NOT_AGAIN
     if sign.wrong is Wrong.NEVER_UNDONE and mode == "lost" and well:
         return Wrong.TRUSTS_REPLY

@@ -63,6 +63,14 @@ class Sign(NamedTuple):
 _Place = tuple[str, str]
 
 
+class _Holder(NamedTuple):
+    """Who has an effect in the world, whether its rollback did it, and since how many events."""
+
+    node: str
+    back: bool
+    since: int
+
+
 def effect_text(name: str, key: str, run_id: str) -> str:
     """Give an effect in words that are the same in each run."""
     return name if key == name else f"{name} {key.replace(run_id, '…')}"
@@ -91,6 +99,7 @@ def signs_of(run: FlowRun, case: Case, shape: Shape) -> tuple[Sign, ...]:
     if run.state in ROLLED_BACK:
         reader.read_left()
         reader.read_states()
+    reader.read_never_done()
     return tuple(dict.fromkeys(reader.signs))
 
 
@@ -102,20 +111,22 @@ class _Reader:
         self._run = run
         self._case = case
         self._shape = shape
-        self._holders: dict[_Place, list[tuple[str, bool]]] = {}
+        self._holders: dict[_Place, list[_Holder]] = {}
         self._doers: dict[_Place, set[str]] = {}
         self._taken: dict[_Place, str] = {}  # what somebody undid whose effect it was not
         self._undid: set[str] = set()
         self._undos: list[tuple[_Place, str, str]] = []
         self._never_done: list[tuple[str, _Place]] = []
+        self._other_key: set[tuple[str, str]] = set()
         self._excused = {
             place.node for place in case.places if place.where == "rollback" and not case.why_not
         }
 
-    def _sign(self, action: str, wrong: Wrong, place: _Place | None = None) -> None:
+    def _sign(self, action: str, wrong: Wrong, place: _Place | None = None, mode: Mode | None = None) -> None:
         of = "" if place is None else effect_text(*place, self._run.id)
-        node = self._run.plan.ids.get(action)
-        mode: Mode = "done" if node is None else mode_of(self._run, self._case, node)
+        if mode is None:
+            node = self._run.plan.ids.get(action)
+            mode = "done" if node is None else mode_of(self._run, self._case, node)
         self.signs.append(Sign(action, wrong, mode, of))
 
     # ------------------------------------------------------------- entry by entry
@@ -131,18 +142,27 @@ class _Reader:
             if back and place in self._doers:
                 self._sign(entry.node, Wrong.DOES_AGAIN, place)
             elif not back and holders:
-                self._sign(entry.node, Wrong.DONE_TWICE, place)
-            holders.append((entry.node, back))
+                mode = self._outlived(holders, entry)
+                self._sign(entry.node, Wrong.NEVER_UNDONE if mode else Wrong.DONE_TWICE, place, mode)
+            holders.append(_Holder(entry.node, back, entry.seq))
             self._doers.setdefault(place, set()).add(entry.node)
         elif holders:
             self._take(entry.node, place, holders, back)
         else:
-            self._take_nothing(entry.node, place)
+            self._take_nothing(entry.node, place, back)
 
-    def _take(self, node: str, place: _Place, holders: list[tuple[str, bool]], back: bool) -> None:
-        own = next((one for one in reversed(holders) if one[0] == node), holders[-1])
+    def _outlived(self, holders: list[_Holder], entry: Entry) -> Mode | None:
+        """Give what the rollback had to undo that this effect has outlived, before it was done anew."""
+        since = next((one.since for one in holders if one.node == entry.node), entry.seq)
+        states = [one.state for one in self._run.events[since : entry.seq] if one.node == entry.node]
+        if NodeState.ROLLED_BACK not in states:
+            return None
+        return "lost" if NodeState.FAILED in states else "done"
+
+    def _take(self, node: str, place: _Place, holders: list[_Holder], back: bool) -> None:
+        own = next((one for one in reversed(holders) if one.node == node), holders[-1])
         holders.remove(own)
-        doer = own[0]
+        doer = own.node
         if back:
             self._undos.append((place, doer, node))
         if back and doer != node:
@@ -151,10 +171,11 @@ class _Reader:
         elif back:
             self._undid.add(node)
 
-    def _take_nothing(self, node: str, place: _Place) -> None:
+    def _take_nothing(self, node: str, place: _Place, back: bool) -> None:
         doers = self._doers.get(place)
         if doers is None:
-            self._never_done.append((node, place))
+            if back or self._run.state in ROLLED_BACK:
+                self._never_done.append((node, place))
         elif self._taken.get(place, node) != node:
             return  # it would have been right, had another rollback not taken it
         else:
@@ -176,7 +197,6 @@ class _Reader:
 
     def read_left(self) -> None:
         """Name whose effects are in the world although the run was rolled back."""
-        other_key = set()
         for place, doer, by_rollback in self._left():
             node = self._run.plan.ids.get(doer)
             if node is None or self._spoken_of(doer, place):
@@ -186,16 +206,19 @@ class _Reader:
                 continue
             wrong = self._why_left(node, doer, place[0])
             if wrong is Wrong.OTHER_KEY:
-                other_key.add((doer, place[0]))
+                self._other_key.add((doer, place[0]))
             if wrong is not None:
                 self._sign(doer, wrong, place)
+
+    def read_never_done(self) -> None:
+        """Name who undid what had not been done; also in a run that went forward again."""
         for doer, place in self._never_done:
-            if (doer, place[0]) not in other_key:
+            if (doer, place[0]) not in self._other_key:
                 self._sign(doer, Wrong.NEVER_DONE, place)
 
     def _left(self) -> Iterator[tuple[_Place, str, bool]]:
         for place, holders in self._holders.items():
-            for doer, by_rollback in holders:
+            for doer, by_rollback, _ in holders:
                 yield place, doer, by_rollback
 
     def _spoken_of(self, doer: str, place: _Place) -> bool:

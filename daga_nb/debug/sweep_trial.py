@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from daga_nb.core.ledger import ROLLED_BACK
 from daga_nb.core.moves import Ready, Undo
 from daga_nb.core.states import NodeState, RunState
-from daga_nb.debug.shares import end_word, short
+from daga_nb.debug.shares import STANDS_STILL, end_word, short
 from daga_nb.debug.sweep_cases import Case, Shape
 from daga_nb.debug.sweep_signs import Mode, Sign, effect_text, mode_of, signs_of
 from daga_nb.engine.world import Observe
@@ -170,7 +170,7 @@ class Bench:
             return run
         own = frozenset(place.node for place in case.places)
         await run.drive(_ToThePivot(self._shape.policy.pivots - own))
-        if run.state in (RunState.RUNNING, RunState.SUCCEEDED):
+        if run.state in (RunState.READY, RunState.RUNNING, RunState.SUCCEEDED):
             with suppress(DagaFlowError):  # it is in the run, which is looked at as a whole
                 await run.rollback()
         return run
@@ -192,9 +192,10 @@ class Bench:
         if world is not None and world.error is not None:
             raise SweepError(f"sweep of {self._flow.name!r}, case {case}: {world.error}") from world.error
         changes = world.changes if world is not None and world.left else ()
+        stands = run.state is RunState.RECOVERING  # a rollback has failed on the way to a save point
         return Outcome(
             case,
-            run.state,
+            STANDS_STILL if stands else run.state,
             tuple(run.node_states),
             _leftovers(run, changes),
             signs_of(run, case, self._shape),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
@@ -32,7 +33,7 @@ def changes_between(before: Any, after: Any) -> tuple[str, ...]:
     found: list[str] = []
     more = 0
     try:
-        for change in _changes("", before, after, _DEEPEST):
+        for change in _changes("", _with_one_nan(before), _with_one_nan(after), _DEEPEST):
             if len(found) < MOST_CHANGES:
                 found.append(change)
             else:
@@ -40,6 +41,16 @@ def changes_between(before: Any, after: Any) -> tuple[str, ...]:
     except Exception as error:
         raise ObserveError(f"what observe gave cannot be compared: {describe(error)}") from error
     return (*found, f"and {more} more") if more else tuple(found)
+
+
+def _with_one_nan(value: Any) -> Any:
+    """Give `value` with the same nan throughout: one is not equal to another, and yet nothing is other."""
+    kind = type(value)
+    if kind is dict:
+        return {key: _with_one_nan(one) for key, one in value.items()}
+    if kind in (list, tuple, set, frozenset):
+        return kind(map(_with_one_nan, value))
+    return math.nan if isinstance(value, float) and math.isnan(value) else value
 
 
 def _changes(place: str, before: Any, after: Any, depth: int) -> Iterator[str]:

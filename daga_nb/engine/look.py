@@ -198,7 +198,10 @@ class RunLook:
     @property
     def next(self) -> NextStep:
         """What the next step would do, forward or back; as text, in words."""
-        return next_step(self._driver.machine, self._driver.undecided(), self.effects)
+        step = next_step(self._driver.machine, self._driver.undecided(), self.effects)
+        if self.world is None or not self.world.left or step.state is not RunState.ROLLED_BACK:
+            return step
+        return step._replace(flaws=", ".join(filter(None, (step.flaws, "the world is not as it was before"))))
 
     @property
     def busy(self) -> bool:

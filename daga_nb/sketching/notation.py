@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from daga_nb.engine.effects import LONGEST_NAME
 from daga_nb.errors import SketchError
 
 __all__ = ["DEEPEST", "MARKS", "MOST_EDGES", "MOST_TEXT", "Drawing", "Token", "options_of", "read"]
@@ -189,6 +190,8 @@ class _Reader:
         name = self._take("name")
         if name is None:
             raise self._unexpected("a name or a group is missing here")
+        if len(name.text) > LONGEST_NAME:  # it is that of an effect too
+            raise self._wrong(f"a name has at most {LONGEST_NAME} characters", name.at)
         marks = self.drawing.marks.setdefault(name.text, {})
         while found := self._take("marks"):
             self._mark(name.text, marks, found)
