@@ -179,7 +179,7 @@ def _pair(shape: Shape, one: Place, other: Place, fault: Callable[[str, SweepPla
 def _together(shape: Shape, one: Place, other: Place) -> tuple[str, bool]:
     """Give why two faults cannot both strike, and whether they must."""
     if one.node == other.node:
-        return _at_one(shape, one, other), True
+        return _at_one(shape, one, other)
     if not one.back and not other.back:
         return _both_forward(shape, one.node, other.node)
     names = shape.plan.names
@@ -195,14 +195,27 @@ def _together(shape: Shape, one: Place, other: Place) -> tuple[str, bool]:
     return _there_and_back(shape, *((other, one) if one.back else (one, other)))
 
 
-def _at_one(shape: Shape, one: Place, other: Place) -> str:
+def _at_one(shape: Shape, one: Place, other: Place) -> tuple[str, bool]:
     if one.back and other.back:
-        return "two faults in one rollback"
+        return "two faults in one rollback", True
     if not one.back and not other.back:
-        return "it is not called, so there is nothing after it"
+        return "it is not called, so there is nothing after it", True
     if why_not := shape.never_undone(one.node):
-        return why_not
-    return "" if shape.policy.undoes_failed(one.node) else "it is not rolled back when it has failed"
+        return why_not, True
+    if not shape.policy.undoes_failed(one.node):
+        return "it is not rolled back when it has failed", True
+    return _way_back(shape, one.node)
+
+
+def _way_back(shape: Shape, node: int) -> tuple[str, bool]:
+    """Give why the failure of an action does not turn the run back, and whether that is certain."""
+    sure = True
+    for pivot in sorted(shape.policy.pivots - {node}):
+        passed = shape.starts_before(pivot, node)
+        if passed:
+            return f"past the pivot {shape.plan.names[pivot]} there is no way back", True
+        sure = sure and passed is False
+    return "", sure
 
 
 def _both_forward(shape: Shape, one: int, other: int) -> tuple[str, bool]:
@@ -214,12 +227,10 @@ def _both_forward(shape: Shape, one: int, other: int) -> tuple[str, bool]:
 
 
 def _there_and_back(shape: Shape, there: Place, back: Place) -> tuple[str, bool]:
-    names, sure = shape.plan.names, True
-    for pivot in sorted(shape.policy.pivots - {there.node}):
-        passed = shape.starts_before(pivot, there.node)
-        if passed:
-            return f"past the pivot {names[pivot]} there is no way back", True
-        sure = sure and passed is False
+    names = shape.plan.names
+    why_not, sure = _way_back(shape, there.node)
+    if why_not:
+        return why_not, True
     done = shape.starts_before(back.node, there.node)
     if done is False:
         return f"{names[back.node]} is not called: {names[there.node]} comes first, and fails", True

@@ -51,7 +51,8 @@ class SweepTable:
         lines = [f"sweep of {elide(swept.flow, _LONGEST)}: {swept.summary}", *aligned(rows)]
         if len(swept.outcomes) > MOST_ROWS:
             lines.append(f"and {len(swept.outcomes) - MOST_ROWS} more cases")
-        lines += [self._key, *map(str, swept.problems)]
+        lines.append(self._key)
+        lines += [elide(line, 4 * _LONGEST) for one in swept.problems for line in _parted(str(one))]
         return "\n".join(lines)
 
     @property
@@ -83,3 +84,8 @@ class SweepTable:
         ]
         index = pandas.Index([str(outcome.case) for outcome in self._swept.outcomes], name="fault")
         return pandas.DataFrame(rows, index=index, columns=[*names, "end", "left behind", "why not"])
+
+
+def _parted(text: str) -> list[str]:
+    head, *rest = text.rsplit("\n", 2)  # a name may have lines of its own
+    return [head, *rest]
