@@ -61,7 +61,7 @@ def test_marks_collide_with_no_badge_and_vanish_from_far(notebook):
         "for place in ('before', 'after', 'rollback'): bench.plant('pay', place)\n"
         "bench.break_at('pay'); bench.break_at('pay', 'rollback')"
     )
-    page.wait_for_selector(f".dnb-node[data-node='{PAY}'] .dnb-fault.dnb-shown[data-place=rollback]")
+    page.wait_for_selector(f".dnb-node[data-node='{PAY}'] .dnb-fault[data-place=rollback]")
     page.wait_for_selector(".dnb-graph[data-distance=near], .dnb-graph[data-distance=middle]")
     for _ in range(6):
         if notebook.evaluate("graphs[0].dataset.distance") == "near":
@@ -74,7 +74,7 @@ def test_marks_collide_with_no_badge_and_vanish_from_far(notebook):
             const slack = (bottom - top) / 4;  // above and below the signs of a line
             const abreast = it => it.left < right - 1 && left + 1 < it.right;
             const covers = it => abreast(it) && it.top < bottom - slack && top + slack < it.bottom;
-            const badges = ".dnb-fault.dnb-shown .dnb-pin, .dnb-stop.dnb-shown .dnb-stop-face, .dnb-name";
+            const badges = ".dnb-fault .dnb-pin, .dnb-stop.dnb-shown .dnb-stop-face, .dnb-name";
             return [...node.querySelectorAll(badges)].filter(one => covers(box(one))).length;
         })(nodes(0)[3])"""
     )
