@@ -441,6 +441,21 @@ def test_what_cannot_be_called_replaces_nothing(done, what):
     assert play(run.finish()) == ["d"]
 
 
+def test_what_is_done_is_undone_also_if_its_place_is_taken_by_what_has_no_effect(done):
+    run = flow_of(done, [("a", "b"), ("b", "c")]).start()
+    with_no_effect = DagaAction(abs, name="look", no_effect=True)
+
+    async def main():
+        await run.step()
+        with pytest.raises(StepError, match="'a' was called already, and what it did is to be undone"):
+            run.replace("a", with_no_effect)
+        run.replace("b", with_no_effect)
+        await run.rollback()
+
+    play(main())
+    assert done == ["do a", "undo a"]
+
+
 def test_what_is_being_called_is_not_replaced_nor_tried_again_nor_skipped(done):
     async def main():
         hold = Gate()

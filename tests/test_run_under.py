@@ -83,6 +83,7 @@ def test_the_world_is_reset_before_each_run_and_observed(done, is_async):
         ({"a": {}, 3: {}}, "policy 3: its name is a text"),
         ({"a": {}, "": {}}, "policy '': its name is a text"),
         ({"a": {}, "b": [1]}, r"policy 'b': \[1\] is no mapping of choices"),
+        ({"a": {}, "b": {1: 2}}, r"policy 'b': \{1: 2\} is no mapping of choices"),
         ({"a": {}, "b": {"luck": 1}}, "policy 'b': a flow has no choice luck"),
         ({"a": {}, "b": {"retries": -1}}, "policy 'b': retries"),
     ],

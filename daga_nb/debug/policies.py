@@ -101,7 +101,7 @@ async def run_under(
 def _under(flow: Any, name: Any, choices: Any) -> DagaFlow[Any, Any]:
     if not isinstance(name, str) or not name:
         raise FlowDefinitionError(f"policy {name!r}: its name is a text to show")
-    if not isinstance(choices, Mapping):
+    if not isinstance(choices, Mapping) or not all(isinstance(choice, str) for choice in choices):
         raise FlowDefinitionError(f"policy {name!r}: {choices!r} is no mapping of choices, as of with_policy")
     try:
         made: DagaFlow[Any, Any] = flow.with_policy(**choices)

@@ -149,7 +149,8 @@ class RunDecisions(RunTrial):
         Raises
         ------
         StepError
-            If the action is being called now, or a rollback comes too late to be called.
+            If the action is being called now, a rollback comes too late to be called, or what was done
+            already would not be undone any more.
         FlowDefinitionError
             If the function cannot be called as an action or a rollback is.
         """
@@ -164,6 +165,11 @@ class RunDecisions(RunTrial):
         if call.undo is not machine.undo[node] and machine.undo[node] is not Undo.ELSEWHERE:
             if machine.run_state not in (RunState.READY, RunState.RUNNING, RunState.SUCCEEDED):
                 raise StepError(f"{name!r} had no rollback when the run turned back: it is too late for one")
+            if call.undo is Undo.NOTHING and machine.states[node] is not NodeState.PENDING:
+                raise StepError(
+                    f"{name!r} was called already, and what it did is to be undone: what says no_effect=True "
+                    "cannot stand for it any more"
+                )
             machine.undo[node] = call.undo
         driver.performer.calls[node] = call
 
