@@ -3,7 +3,7 @@
 from itertools import pairwise, product
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daga_nb.engine.effects import LONGEST_NAME
@@ -203,6 +203,7 @@ def meant(chain):
     return found
 
 
+@settings(max_examples=40)
 @given(st.data(), st.lists(chains, min_size=1, max_size=4))
 def test_a_random_text_says_what_was_meant(data, several):
     text = data.draw(st.sampled_from([";", "\n", ";\n"])).join(written(data.draw, one) for one in several)

@@ -345,6 +345,16 @@ def test_a_grid_without_a_problem_says_so():
     assert "no problem: each rollback put right what it should" in texts(sweep(sketch("a >> b")).run_sync())
 
 
+def test_the_problems_beyond_the_first_twelve_are_counted_where_they_can_be_seen():
+    flow = sketch(" >> ".join(f"n{number}[no rollback]" for number in range(13)))
+    swept = sweep(flow, where="after").run_sync()
+    assert len(swept.problems) == 13
+    root = ET.fromstring(swept.picture().svg)
+    (last,) = (one for one in root.iter() if "more problem" in "".join(one.itertext()) and one.get("y"))
+    assert "".join(last.itertext()) == "and 1 more problem"
+    assert float(last.get("y", "nan")) < float(root.get("viewBox", "").split()[3]) - 5
+
+
 def test_text_of_others_stays_text():
     async def act(results: list[Any], context: Any) -> None:
         context.effect("<b>$x^2$</b>", "<script>")

@@ -103,7 +103,9 @@ class _Grid:
         more = len(swept.outcomes) - len(self.rows)
         top = heading.height + self.columns.high
         below = top + len(self.rows) * _ROW + (22 if more else 0) + 10
-        height = below + legend.height + max(1, sum(len(lines) for lines in problems)) * 19 + 14
+        hidden = len(swept.problems) > MOST_PROBLEMS
+        lines = max(1, sum(map(len, problems))) + hidden
+        height = below + legend.height + lines * 19 + 14
         self.sheet = Sheet(figure, width, height)
         heading.draw(self.sheet)
         self._heads(heading.height)
@@ -219,8 +221,9 @@ class _Grid:
                 y += 19
                 self._write(SIDE + 21, y, line)
             y += 19
-        if found > MOST_PROBLEMS:
-            self._write(SIDE + 21, y, f"and {found - MOST_PROBLEMS} more problems")
+        hidden = found - MOST_PROBLEMS
+        if hidden > 0:
+            self._write(SIDE + 21, y, f"and {hidden} more problem{'s' * (hidden != 1)}")
 
 
 def _shown(outcomes: Sequence[Outcome]) -> list[Outcome]:
