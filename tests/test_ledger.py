@@ -262,7 +262,8 @@ def test_a_frame_has_a_row_for_each_effect_and_needs_pandas(monkeypatch):
 
 
 def test_a_real_frame():
-    pandas = pytest.importorskip("pandas")
+    import pandas
+
     frame = Ledger(entries("a does x")).to_frame()
     assert isinstance(frame, pandas.DataFrame)
     assert len(frame) == 1

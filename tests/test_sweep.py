@@ -390,7 +390,8 @@ def test_as_text_it_is_a_table_with_a_key():
 
 
 def test_a_frame_has_a_row_for_each_case():
-    pandas = pytest.importorskip("pandas")
+    import pandas
+
     frame = sweep(sketch("book >> end"), where="rollback").run_sync().to_frame()
     assert list(frame.columns) == ["book", "end", "end", "left behind", "why not"]
     assert list(frame.index)[2] == "book.rollback: raise(TimeoutError)"
