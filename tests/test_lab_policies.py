@@ -61,13 +61,19 @@ def test_before_the_pivot_the_rollback_is_offered():
     play(main())
 
 
+async def recovering() -> tuple[Scene, Page]:
+    """A lab whose run has failed at d, and goes back to the save point b."""
+    scene = Scene(CHAIN, how={"b": {"save_point": True}}, fails={"d": 1})
+    page = page_of(scene)
+    await page.open()
+    for _ in range(4):
+        await page.click(cmd="step")
+    return scene, page
+
+
 def test_a_recovery_step_by_step_in_the_lab():
     async def main() -> None:
-        scene = Scene(CHAIN, how={"b": {"save_point": True}}, fails={"d": 1})
-        page = page_of(scene)
-        await page.open()
-        for _ in range(4):
-            await page.click(cmd="step")
+        _, page = await recovering()
         assert page.widget.run.state.word == "recovering"
         assert page.facts["can"] == ["action", "rerun", "reset", "rollback", "run", "step"]
         assert page.facts["held"] is True
@@ -88,11 +94,7 @@ def test_a_recovery_step_by_step_in_the_lab():
 
 def test_a_roll_back_in_the_middle_of_a_recovery():
     async def main() -> None:
-        scene = Scene(CHAIN, how={"b": {"save_point": True}}, fails={"d": 1})
-        page = page_of(scene)
-        await page.open()
-        for _ in range(4):
-            await page.click(cmd="step")
+        scene, page = await recovering()
         await page.click(cmd="rollback")
         assert scene.done[4:] == ["undo d", "undo c", "undo b", "undo a"]
 

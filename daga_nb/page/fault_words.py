@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from daga_nb.engine.fault_tasks import OFF, PLACES, Corrupt, Delay, Raise, Repeat, Task, Term, Where
+from daga_nb.engine.fault_tasks import OFF, PLACES, Corrupt, Delay, Raise, Repeat, Task, Term
 from daga_nb.engine.faults import Fault
 from daga_nb.engine.triggers import Comparison
 from daga_nb.errors import describe
 from daga_nb.render.text import elide
 
-__all__ = ["PILLS", "badge_word", "deed", "fault_words", "is_plain"]
-
-PILLS: dict[Where, str] = {"before": "before", "after": "after", "rollback": "rollback"}
-"""What stands on the badge of a fault that only raises, by place."""
+__all__ = ["badge_word", "deed", "fault_words", "is_plain"]
 
 _TOGETHER = "\N{NO-BREAK SPACE}"
 """Stands inside of what a badge shows, or leaves out, as one."""
@@ -33,7 +30,7 @@ def badge_word(fault: Fault) -> str:
     ('2×', 'hang call\xa03')
     """
     if is_plain(fault):
-        return PILLS[fault.where]
+        return fault.where
     task = fault.tasks[0]
     if len(set(fault.tasks)) > 1:
         return "several"

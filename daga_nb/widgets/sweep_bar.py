@@ -79,7 +79,8 @@ class SweepBar:
             try:
                 await self.sweeping
             finally:
-                self.sweeping.observers.remove(self._tell)
+                if self._tell in self.sweeping.observers:  # else it has failed, and was taken out
+                    self.sweeping.observers.remove(self._tell)
                 self._bar.flush_now()
                 self._grid.flush_now()
 
