@@ -6,12 +6,12 @@ import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from daga_nb.core.events import Event
 from daga_nb.core.machine import fold
-from daga_nb.core.moves import MOST_TRIES, Policy, RollbackOrder, Undo
 from daga_nb.core.plan import Plan
+from daga_nb.core.shape import MOST_NODES, plan_of, policy_of, policy_to_json, undo_of
 from daga_nb.core.states import NodeState, RunState
 from daga_nb.debug.ledger_rows import entries_of, rows_of
 from daga_nb.debug.story import Note, Story
@@ -25,8 +25,6 @@ __all__ = ["LARGEST", "MOST_NODES", "from_json", "read", "to_json", "write"]
 LARGEST = 64 * 2**20
 """Bytes of the largest file that is read."""
 
-MOST_NODES = 100_000
-
 _FORMAT, _VERSION = "daga-nb story", 1
 _FIELDS = {
     "format", "version", "flow", "run", "input", "names", "predecessors", "undo", "policy", "started_at",
@@ -38,8 +36,6 @@ _LATER = {"effects", "tags"}
 _LONGEST_MESSAGE = 600
 _LONGEST_TIME = 3.2e9  # a century, in seconds
 _STATES = frozenset({*NodeState, *RunState})
-_OLD_POLICY = ("schedule", "rollback_failed", "on_rollback_error")
-_UNDO = {undo.value: undo for undo in Undo}
 
 
 def to_json(story: Story) -> dict[str, Any]:
@@ -54,7 +50,7 @@ def to_json(story: Story) -> dict[str, Any]:
         "names": list(story.plan.names),
         "predecessors": [list(before) for before in story.plan.predecessors],
         "undo": [undo.value for undo in story.undo],
-        "policy": _policy_to_json(story.policy),
+        "policy": policy_to_json(story.policy),
         "started_at": story.started_at,
         "events": [
             [
@@ -94,18 +90,15 @@ def from_json(data: Any) -> Story:
     _check(len(data["input"]) <= LONGEST_TEXT, "input")
     started = data["started_at"]
     _check(started is None or _is_number(started), "started_at")
-    plan = _plan(data["names"], data["predecessors"])
-    undo = data["undo"]
-    known = isinstance(undo, list) and all(isinstance(one, str) and one in _UNDO for one in undo)
-    _check(known and len(undo) == len(plan), "undo")
+    plan = plan_of(data["names"], data["predecessors"])
     events, notes = _events(data["events"], plan)
     story = Story(
         flow=data["flow"],
         run=data["run"],
         input=whole(data["input"]),
         plan=plan,
-        undo=tuple(_UNDO[one] for one in undo),
-        policy=_policy(data["policy"], len(plan)),
+        undo=undo_of(data["undo"], len(plan)),
+        policy=policy_of(data["policy"], len(plan)),
         started_at=started,
         events=events,
         notes=notes,
@@ -175,78 +168,6 @@ def _is_number(value: Any) -> bool:
 
 def _is_time(value: Any) -> bool:
     return _is_number(value) and 0 <= value <= _LONGEST_TIME
-
-
-def _plan(names: Any, predecessors: Any) -> Plan:
-    _check(isinstance(names, list) and 0 < len(names) <= MOST_NODES, "names")
-    _check(all(isinstance(name, str) for name in names), "names")
-    _check(len(set(names)) == len(names), "names")
-    _check(isinstance(predecessors, list) and len(predecessors) == len(names), "predecessors")
-    batch_of: list[int] = []
-    successors: list[list[int]] = [[] for _ in names]
-    for node, before in enumerate(predecessors):
-        place = f"predecessors[{node}]"
-        _check(
-            isinstance(before, list) and all(type(one) is int and 0 <= one < node for one in before), place
-        )
-        _check(len(set(before)) == len(before), place)
-        batch_of.append(1 + max((batch_of[one] for one in before), default=-1))
-        # Nodes are numbered batch by batch.
-        _check(node == 0 or batch_of[node - 1] <= batch_of[node], place)
-        for one in before:
-            successors[one].append(node)
-    batches: list[list[int]] = [[] for _ in range(batch_of[-1] + 1)]
-    for node, batch in enumerate(batch_of):
-        batches[batch].append(node)
-    return Plan(
-        names=tuple(names),
-        predecessors=tuple(map(tuple, predecessors)),
-        successors=tuple(map(tuple, successors)),
-        batches=tuple(map(tuple, batches)),
-        batch_of=tuple(batch_of),
-        nodes=tuple(names),
-    )
-
-
-def _policy_to_json(policy: Policy) -> dict[str, Any]:
-    data = policy._asdict()
-    points = [list(point) for point in policy.save_points]
-    return {
-        **data,
-        "otherwise": sorted(policy.otherwise),
-        "pivots": sorted(policy.pivots),
-        "save_points": points,
-    }
-
-
-def _policy(data: Any, nodes: int) -> Policy:
-    # The first files had only the first three fields.
-    _check(isinstance(data, dict) and {*_OLD_POLICY} <= set(data) <= set(Policy._fields), "policy")
-    schedules, answers = ("batch", "eager"), ("continue", "stop")
-    _check(data["schedule"] in schedules and type(data["rollback_failed"]) is bool, "policy")
-    _check(data["on_rollback_error"] in answers, "policy")
-    order = data.get("rollback_order")
-    _check(order is None or (isinstance(order, str) and order in get_args(RollbackOrder)), "policy")
-    points = data.get("save_points", [])
-    _check(isinstance(points, list), "policy")
-    for point in points:
-        _check(isinstance(point, list) and len(point) == 2 and _is_node(point[0], nodes), "policy")
-        _check(type(point[1]) is int and 0 < point[1] <= MOST_TRIES, "policy")
-    for some in (data.get("otherwise", []), data.get("pivots", [])):
-        _check(isinstance(some, list) and all(_is_node(one, nodes) for one in some), "policy")
-    return Policy(
-        schedule=data["schedule"],
-        rollback_failed=data["rollback_failed"],
-        on_rollback_error=data["on_rollback_error"],
-        rollback_order=order,
-        otherwise=frozenset(data.get("otherwise", [])),
-        pivots=frozenset(data.get("pivots", [])),
-        save_points=tuple((node, times) for node, times in points),
-    )
-
-
-def _is_node(value: Any, nodes: int) -> bool:
-    return type(value) is int and 0 <= value < nodes
 
 
 def _events(rows: Any, plan: Plan) -> tuple[tuple[Event, ...], tuple[Note, ...]]:
