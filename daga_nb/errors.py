@@ -18,12 +18,17 @@ __all__ = [
     "EffectError",
     "FaultError",
     "FaultNotFired",
+    "FlowChanged",
     "FlowDefinitionError",
     "ForkError",
     "FormatError",
     "IllegalTransition",
+    "JournalBusy",
+    "JournalError",
+    "JournalValueError",
     "LayoutWarning",
     "ObserveError",
+    "RecordedError",
     "RollbackError",
     "RunAborted",
     "RunBusy",
@@ -140,6 +145,42 @@ class SimulationError(DagaError, ValueError):
 
 class SweepError(DagaError, ValueError):
     """A sweep that cannot be made, or that does not hold: the message names the case, and what to do."""
+
+
+class JournalError(DagaError, RuntimeError):
+    """A journal that cannot be read or written, or a run in it that cannot be resumed; the message says why."""
+
+
+class JournalBusy(JournalError):
+    """Another process has the journal, or another object in this one the run."""
+
+
+class FlowChanged(JournalError, ValueError):
+    """The run in the journal is one of another flow, or of this one as it was; the message says what differs."""
+
+
+class JournalValueError(DagaError, TypeError):
+    """A value that a journal cannot keep; the message says where in it, what stands there, and what to do."""
+
+
+class RecordedError(DagaError):
+    """What an action raised in a process that has ended: its words, as the journal has them.
+
+    Attributes
+    ----------
+    kind
+        The name of the class of the error.
+    message
+        Its message.
+    traceback
+        Where it was raised, as text.
+    """
+
+    def __init__(self, kind: str, message: str, traceback: str = "") -> None:
+        super().__init__(f"{kind}: {message}" if message else kind)
+        self.kind = kind
+        self.message = message
+        self.traceback = traceback
 
 
 class LayoutWarning(UserWarning):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from daga_nb.core.machine import Machine
 from daga_nb.core.moves import Direction, Undo
 from daga_nb.core.states import NodeState, RunState
 from daga_nb.engine.inflight import InFlight
+from daga_nb.engine.keeping import Keeping
 from daga_nb.engine.outcomes import Outcomes
 from daga_nb.engine.perform import Performer
 from daga_nb.engine.recorder import Recorder
@@ -37,7 +38,9 @@ class Chronicle:
         outcomes: Outcomes,
         inflight: InFlight,
         performer: Performer,
+        log: Keeping | None = None,
     ) -> None:
+        self._log = log
         self._performer = performer
         self.undo_failed = False
         self._machine = machine
@@ -89,6 +92,8 @@ class Chronicle:
             if state is NodeState.RUNNING and turns and not outcome.called:
                 self.withdraw([node])
             elif state is NodeState.RUNNING:
+                if self._log is not None:
+                    outcome = self._log.fitting(node, outcome)
                 ended, reason = self._outcomes.forward(node, outcome)
                 self._record(node, ended, reason)
                 if ended is NodeState.FAILED and not turns:
@@ -120,7 +125,7 @@ class Chronicle:
         self._outcomes.forget(node, again.direction)
         self._inflight.begin([node], again.direction, again.delay)
 
-    def repeat(self, nodes: Sequence[int]) -> None:
+    def repeat(self, nodes: Sequence[int], lost: Collection[int] = ()) -> None:
         """Call what failed once more: the actions, or going back the rollbacks."""
         if not nodes:
             return
@@ -129,7 +134,8 @@ class Chronicle:
             self._record(None, RunState.ROLLING_BACK, "tried again")
         direction: Direction = "forward" if forward else "back"
         for node in nodes:
-            self._record(node, NodeState.RUNNING if forward else NodeState.ROLLING_BACK, "tried again")
+            why = "called again: its outcome was lost" if node in lost else "tried again"
+            self._record(node, NodeState.RUNNING if forward else NodeState.ROLLING_BACK, why)
             self._outcomes.forget(node, direction)
         self._inflight.begin(nodes, direction)
 

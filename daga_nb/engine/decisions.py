@@ -9,6 +9,7 @@ from daga_nb.core.moves import SKIPPED, Undo
 from daga_nb.core.states import NodeState, RunState
 from daga_nb.engine.admission import HOLD, OnFailure, check_on_failure
 from daga_nb.engine.faults import find_node
+from daga_nb.engine.log import Mark
 from daga_nb.engine.trial import RunTrial
 from daga_nb.errors import StepError
 
@@ -136,10 +137,13 @@ class RunDecisions(RunTrial):
             raise StepError(
                 f"the rollback of {name!r} cannot be skipped; mend it (run.replace) and try again"
             )
+        if driver.log is not None:
+            driver.log.keep(node, value)
         driver.outcomes.skip(node, value)
         with driver.recorder.ticking():
             driver.recorder.record(node, NodeState.SUCCEEDED, SKIPPED)
             driver.end_if_through()
+        driver.recorder.write()
 
     def replace(self, name: str, function: Any = None, *, rollback: Any = None) -> None:
         """Use another function from now on, in this run alone: for an action, its rollback, or both.
@@ -171,6 +175,8 @@ class RunDecisions(RunTrial):
                     "cannot stand for it any more"
                 )
             machine.undo[node] = call.undo
+            if driver.log is not None:
+                driver.log.mark(Mark(len(machine.events), "undo", node, call.undo.value))
         driver.performer.calls[node] = call
 
     def release(self) -> None:
@@ -186,6 +192,9 @@ class RunDecisions(RunTrial):
         self._driver.seat.check_free()
         if self.state.back:
             raise StepError("the run is rolling back: let it come to its end first")
+        if self._driver.log is not None:  # else another process could undo what a fork has adopted
+            self._driver.log.mark(Mark(len(self.events), "released"))
+            self._driver.recorder.write()
         self._driver.seat.released = True
 
     @property

@@ -13,6 +13,7 @@ from daga_nb.core.moves import Direction, Due, Policy, Ready, Undo
 from daga_nb.core.plan import Plan
 from daga_nb.core.states import RunState
 from daga_nb.engine.admission import FREE, HOLD, OnFailure, Stepper, Stops
+from daga_nb.engine.bearings import Bearings
 from daga_nb.engine.bell import Bell
 from daga_nb.engine.calls import ActionCall
 from daga_nb.engine.chronicle import Chronicle
@@ -20,6 +21,8 @@ from daga_nb.engine.effects import Effects
 from daga_nb.engine.fault_plan import Faults
 from daga_nb.engine.inflight import InFlight
 from daga_nb.engine.inherit import NOTHING_INHERITED, Inherited
+from daga_nb.engine.keeping import Keeping
+from daga_nb.engine.log import Log
 from daga_nb.engine.outcomes import Outcomes
 from daga_nb.engine.perform import Performer
 from daga_nb.engine.planted import PlantedFaults
@@ -34,7 +37,7 @@ T = TypeVar("T")
 _CAN_TURN_BACK = (RunState.READY, RunState.RUNNING, RunState.RECOVERING, RunState.SUCCEEDED)
 
 
-class Driver:
+class Driver(Bearings):
     """Executes one run. `FlowRun` is its face; nothing else uses it."""
 
     def __init__(
@@ -50,6 +53,7 @@ class Driver:
         patience: float,
         on_failure: OnFailure = "rollback",
         inherited: Inherited = NOTHING_INHERITED,
+        log: Log | None = None,
     ) -> None:
         undo = [call.undo for call in calls]
         if not inherited.adopt:
@@ -57,17 +61,23 @@ class Driver:
                 undo[node] = Undo.ELSEWHERE
         self.plan = plan
         self.machine = Machine(plan, undo, policy)
-        self.recorder = Recorder(self.machine, run_id)
         own = list(calls)  # functions may be replaced in this run alone
         self.faults = PlantedFaults(self.machine, own, faults)
         self.outcomes = Outcomes(self.machine)
+        self.log = None if log is None else Keeping(log, self.machine, self.outcomes)
+        self.recorder = Recorder(self.machine, run_id, self.log)
         self.effects = Effects(partial(len, self.machine.events), self.recorder.now, plan)
         parts = (own, self.faults, self.outcomes, self.effects)
         self.performer = Performer(self.machine, *parts, run_id=run_id, input=input, cancel=self.cancel)
         self._bell = Bell()
-        self.inflight = InFlight(self.performer, self.outcomes, self._bell, plan.names, patience)
-        self._chronicle = Chronicle(self.machine, self.recorder, self.outcomes, self.inflight, self.performer)
+        self.inflight = InFlight(
+            self.performer, self.outcomes, self._bell, plan.names, patience, self.recorder.write
+        )
+        self._chronicle = Chronicle(
+            self.machine, self.recorder, self.outcomes, self.inflight, self.performer, self.log
+        )
         self.closing, self.cancelled = "", False
+        self.lost = ()
         self._max_parallel = max_parallel
         self._again: Sequence[int] = ()
         self.seat = Seat()
@@ -77,6 +87,9 @@ class Driver:
         self.adopted = False
         self.outcomes.results.update(inherited.results)
         self.effects.inherit(inherited.effects)
+        if self.log is not None:
+            self.log.gather(self.effects.entries)
+            self.effects.observers.append(self.log.enter)
         for node in sorted(inherited.results):
             self.recorder.inherit(node, inherited.reason)
 
@@ -106,7 +119,10 @@ class Driver:
             self._refused = None
             self._chronicle.undo_failed = False
             self._stops = stops
-            self._again = again
+            lost = self.called_again()
+            if lost and stepper is not FREE:
+                stepper = HOLD  # that is the step
+            self._again = list(dict.fromkeys([*lost, *again]))
             self.recorder.switch_on()
             try:
                 cancelled = await self._go_on(stepper)
@@ -140,6 +156,7 @@ class Driver:
                 # Remembered, not obeyed, until the rollback is through; then it goes on.
                 cancelled = cancelled or error
                 self.cancel()
+        self.recorder.write()
         return cancelled
 
     def check_apart(self) -> None:
@@ -195,6 +212,7 @@ class Driver:
                     return True  # what comes after those that are through may start too
         if inflight.tasks:
             if not inflight.ended:
+                self.recorder.write()
                 await self._bell.wait()
             return True
         return bool(self._due())
@@ -205,44 +223,14 @@ class Driver:
         # abort nor a cancel is to keep them back.
         room = self._room()
         nodes, self._again = self._again[:room], [] if room is None else self._again[room:]
-        self._chronicle.repeat(nodes)
-
-    def _room(self) -> int | None:
-        return None if self._max_parallel is None else max(0, self._max_parallel - self.machine.running)
-
-    def _due(self) -> list[Due]:
-        if self._undo_failed():
-            return []
-        whole = self.outcomes.fatal is not None  # who stops the process wants nothing tried again
-        return self.machine.due(self.closing, undecided=self.on_failure == "pause", whole=whole)
-
-    @property
-    def stands(self) -> bool:
-        """Whether the run goes no further by itself although it has not ended: it has passed a pivot."""
-        machine = self.machine
-        if machine.pivot is None or machine.run_state.ended or machine.running:
-            return False
-        stopped = self.cancelled and not machine.run_state.back
-        return stopped or bool(machine.undecided() and not machine.ready(1).nodes and not self._due())
+        self._chronicle.repeat(nodes, self.lost)
+        self.lost = [node for node in self.lost if node not in nodes]
 
     def end_if_through(self) -> None:
         """Come to the end if every action has succeeded, without a drive: there is nothing left to call."""
         if not self.machine.running and self._due() == [Due(None, RunState.SUCCEEDED, "")]:
             self.recorder.record(None, RunState.SUCCEEDED)
             self.performer.threads.close()
-
-    def undecided(self) -> list[int]:
-        """Give what failed, if the run stands still until somebody decides what becomes of it."""
-        machine = self.machine
-        if machine.running or self.closing or (self.cancelled and machine.pivot is None):
-            return []
-        if self.stands:
-            return machine.undecided()
-        paused = machine.run_state is RunState.RUNNING or self._undo_failed()
-        return machine.undecided() if paused and self.on_failure == "pause" else []
-
-    def _may_start(self) -> bool:
-        return not (self._undo_failed() if self.machine.run_state.back else self.closing or self.cancelled)
 
     async def _admitted(self, ready: Ready, stepper: Stepper, limit: int | None) -> tuple[int, ...]:
         """Give what may start now, of what is ready."""
@@ -253,6 +241,7 @@ class Driver:
 
     async def _ask(self, stepper: Stepper, ready: Ready, limit: int | None) -> tuple[int, ...]:
         """Give what the stepper lets go, and what may still go by then."""
+        self.recorder.write()
         with self.recorder.held():
             asked = await self._unless_turned(stepper.admit(ready))
         if asked is None:
@@ -274,6 +263,7 @@ class Driver:
         """Show `nodes` as under way, then call them; give whether some needed no call."""
         held = None if stepper is FREE else self.recorder.held()
         calls = self._chronicle.show(nodes)
+        self.recorder.write()
         cancelled: asyncio.CancelledError | None = None
         if held is not None and stepper.dwell and calls:
             try:
@@ -298,6 +288,7 @@ class Driver:
             while not (task.done() or self._turning() or self.cancelled):
                 await self._bell.wait()
                 self._chronicle.record_ended(self._turning)
+                self.recorder.write()
         except BaseException:
             if not task.get_loop().is_closed():
                 task.cancel()
@@ -311,19 +302,6 @@ class Driver:
         if not task.cancelled():
             task.exception()  # heard here too, if nobody asks it any more
         self._bell.ring()
-
-    def _undo_failed(self) -> bool:
-        """Whether a rollback has failed, and nobody has gone on since."""
-        if self.cancelled or self.on_failure != "pause":
-            return False
-        return self._chronicle.undo_failed and self.machine.run_state.back
-
-    def _turning(self) -> bool:
-        """Whether the run is about to turn back, so that nothing more is called forward."""
-        machine = self.machine
-        stopped = self.closing or (self.cancelled and not machine.run_state.back)
-        failed = machine.failures and machine.run_state is RunState.RUNNING and self.on_failure == "rollback"
-        return bool(stopped or (failed and machine.may_go_back()))
 
     async def _drain(self) -> None:
         while self.inflight.running:

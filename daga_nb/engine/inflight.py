@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from functools import partial
 from logging import getLogger
@@ -49,6 +49,7 @@ class InFlight:
         bell: Bell,
         names: Sequence[str],
         patience: float,
+        written: Callable[[], object],
     ) -> None:
         self.tasks: dict[int, asyncio.Task[Outcome] | None] = {}
         self.ended: deque[tuple[int, Outcome]] = deque()
@@ -58,6 +59,7 @@ class InFlight:
         self._bell = bell
         self._names = names
         self._patience = patience
+        self._written = written
         self._waiting: dict[int, asyncio.Future[bool]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._back: set[int] = set()
@@ -74,7 +76,14 @@ class InFlight:
         return self in _inside.get()
 
     def begin(self, nodes: Iterable[int], direction: Direction, after: float = 0.0) -> None:
-        """Call the actions, or the rollbacks, of `nodes`, in `after` seconds."""
+        """Call the actions, or the rollbacks, of `nodes`, in `after` seconds.
+
+        Nothing is called of which it is not written down that it is: if that cannot be done, nothing is.
+        """
+        self._written()
+        self._launch(nodes, direction, after)
+
+    def _launch(self, nodes: Iterable[int], direction: Direction, after: float = 0.0) -> None:
         self._loop = asyncio.get_running_loop()
         token = _inside.set((*_inside.get(), self))  # each task copies the context
         try:
@@ -156,7 +165,7 @@ class InFlight:
             if unheard:  # outcomes are values: this is an interrupt that struck the engine, or a bug
                 self._enter(node, Outcome(None, error, None, None))
         elif unheard and direction == "back":  # before its first step, so that nothing of it has run
-            self.begin([node], direction)  # a rollback is shielded
+            self._launch([node], direction)  # a rollback is shielded
         elif unheard:
             self._enter(node, never_called())
 

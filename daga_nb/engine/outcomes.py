@@ -73,6 +73,10 @@ class Outcomes:
         The actions whose outcome is not known.
     earlier
         What the call before raised, of an action that is being tried again.
+    unfit
+        What actions gave that could not be kept in the journal, so that they count as failed.
+    broken_off
+        The actions of which the last call, or that of their rollback, was lost with its process.
     skipped
         What the skipped actions had raised; None where the outcome was lost.
     cause
@@ -96,13 +100,15 @@ class Outcomes:
         self.lost: set[int] = set()
         self.skipped: dict[int, Exception | None] = {}
         self.earlier: dict[int, Exception] = {}
+        self.unfit: dict[int, Any] = {}
+        self.broken_off: set[int] = set()
         self.cause: Exception | None = None
         self.fatal: BaseException | None = None
 
     @property
     def _by_node(self) -> tuple[dict[int, Any], ...]:
         forward = (self.results, self.errors, self.earlier, self.durations, self.skipped, self.overdue)
-        return (*forward, self.rollback_results, self.rollback_errors, self.rollback_durations)
+        return (*forward, self.unfit, self.rollback_results, self.rollback_errors, self.rollback_durations)
 
     def forward(self, node: int, outcome: Outcome) -> tuple[NodeState, str]:
         """Keep how the call of an action ended; give its state and the reason."""
@@ -152,6 +158,7 @@ class Outcomes:
 
     def forget(self, node: int, direction: Direction) -> None:
         """Forget how the last call ended: there will be another one, or a value by hand."""
+        self.broken_off.discard(node)
         if direction == "back":
             self.rollback_errors.pop(node, None)
             self.overdue.pop(node, None)
@@ -160,6 +167,7 @@ class Outcomes:
             if error is not None:
                 self.earlier[node] = error
             self.lost.discard(node)
+            self.unfit.pop(node, None)
 
     def raised(self, node: int) -> BaseException:
         """Give what the last call of an action that failed raised, as it was raised."""
@@ -197,7 +205,7 @@ class Outcomes:
 
     def own_result(self, node: int) -> Any:
         """Give what an action gave, for its rollback."""
-        return None if node in self.skipped else self.results.get(node)
+        return None if node in self.skipped else self.results.get(node, self.unfit.get(node))
 
     def own_error(self, node: int) -> Exception | None:
         """Give what an action raised, for its rollback; if nothing, what made the run turn back."""

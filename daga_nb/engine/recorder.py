@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from logging import getLogger
@@ -10,6 +11,7 @@ from time import perf_counter, time
 from daga_nb.core.events import Event
 from daga_nb.core.machine import Machine
 from daga_nb.core.states import NodeState, State
+from daga_nb.engine.keeping import Keeping
 
 __all__ = ["Recorder"]
 
@@ -29,10 +31,12 @@ class Recorder:
         When the clock was first switched on, in seconds since the epoch.
     """
 
-    __slots__ = ("_off_at", "_origin", "_run_id", "machine", "observers", "started_at")
+    __slots__ = ("_log", "_off_at", "_origin", "_run_id", "_untold", "machine", "observers", "started_at")
 
-    def __init__(self, machine: Machine, run_id: str) -> None:
+    def __init__(self, machine: Machine, run_id: str, log: Keeping | None = None) -> None:
         self.machine = machine
+        self._log = log
+        self._untold: deque[Event] = deque()
         self.observers: list[Callable[[Event], object]] = []
         self.started_at: float | None = None
         self._run_id = run_id
@@ -79,14 +83,23 @@ class Recorder:
         finally:
             self.switch_on()
 
+    def go_on_from(self, started_at: float, at: float) -> None:
+        """Let run time stand at `at`, in a run that began in another process."""
+        self.started_at = started_at
+        self._off_at = perf_counter()
+        self._origin = self._off_at - at
+
     def inherit(self, node: int, reason: str) -> None:
         """Write down, before the start, that another run has done an action."""
         machine = self.machine
         name = machine.plan.names[node]
-        machine.apply(Event(len(machine.events) + 1, 0.0, name, NodeState.SUCCEEDED, 1, reason))
+        event = Event(len(machine.events) + 1, 0.0, name, NodeState.SUCCEEDED, 1, reason)
+        machine.apply(event)
+        if self._log is not None:
+            self._log.take(event, node)
 
     def record(self, node: int | None, state: State, reason: str = "") -> None:
-        """Write one state change down, and tell the observers.
+        """Take one state change down, and tell the observers; if there is a log, not before it is in there.
 
         Raises
         ------
@@ -97,9 +110,29 @@ class Recorder:
         name = None if node is None else machine.plan.names[node]
         attempt = machine.attempt(node, state)
         event = Event(len(machine.events) + 1, perf_counter() - self._origin, name, state, attempt, reason)
+        log = self._log
+        if log is not None:
+            before = None if node is None else machine.states[node]
+            machine.apply(event)
+            log.take(event, node, before)
+            self._untold.append(event)
+            return
         machine.apply(event)
         if self.observers:
             self._tell(event)
+
+    def write(self) -> None:
+        """Write into the log what is not there yet, then tell the observers of it.
+
+        Raises
+        ------
+        DagaError
+            If it cannot be written; then nobody is told, and nothing is lost: it is tried again next time.
+        """
+        if self._log is not None:
+            self._log.write()
+            while self._untold:
+                self._tell(self._untold.popleft())
 
     def _tell(self, event: Event) -> None:
         struck: KeyboardInterrupt | None = None

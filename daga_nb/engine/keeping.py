@@ -1,0 +1,163 @@
+"""What is kept of a run in a log: gathered as it happens, written when the run says so."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+from daga_nb.core.entries import Entry
+from daga_nb.core.events import Event
+from daga_nb.core.machine import Machine
+from daga_nb.core.states import NodeState
+from daga_nb.engine.log import Log, Mark, Row
+from daga_nb.engine.outcomes import Outcome, Outcomes
+from daga_nb.engine.preview import traceback_of, whole
+from daga_nb.errors import JournalError, JournalValueError, RecordedError, describe, kind_of
+
+__all__ = ["Keeping"]
+
+_LONGEST = 2000
+_BACK = (NodeState.ROLLED_BACK, NodeState.ROLLBACK_FAILED)
+
+
+class Keeping:
+    """Gathers what is to be kept of one run, and writes it as a whole.
+
+    Between two writes nothing is called and nobody is told; so what is written together has happened
+    together, as far as anybody could see.
+    """
+
+    def __init__(self, log: Log, machine: Machine, outcomes: Outcomes) -> None:
+        self.log = log
+        self._machine = machine
+        self._outcomes = outcomes
+        self._texts: dict[int, str] = {}
+        self._rows: list[Row] = []
+        self._entries: list[Entry] = []
+        self._marks: list[Mark] = []
+        self._lock = threading.RLock()  # effects are told of from any thread
+
+    # ----------------------------------------------------------------- gathering
+
+    def fitting(self, node: int, outcome: Outcome) -> Outcome:
+        """Give how a call of an action ended: badly, if what it gave cannot be kept."""
+        if outcome.error is not None or outcome.lost:
+            return outcome
+        try:
+            self._texts[node] = self.encoded(outcome.value, self._what(node))
+        except JournalValueError as error:
+            self._outcomes.unfit[node] = outcome.value
+            return outcome._replace(error=error)
+        return outcome
+
+    def encoded(self, value: Any, what: str) -> str:
+        """Give a value as text.
+
+        Raises
+        ------
+        JournalValueError
+            If it cannot be kept; the message says of what it is.
+        """
+        try:
+            return self.log.encode(value)
+        except JournalValueError as error:
+            raise JournalValueError(f"{what} cannot be kept in the journal: {error}") from None
+
+    def keep(self, node: int, value: Any) -> None:
+        """Check and keep the result of an action that is given by hand.
+
+        Raises
+        ------
+        JournalValueError
+            If it cannot be kept.
+        """
+        self._texts[node] = self.encoded(value, self._what(node))
+
+    def _what(self, node: int) -> str:
+        plan = self._machine.plan
+        return f"the result of {plan.names[node]!r} (batch {plan.batch_of[node] + 1})"
+
+    def take(self, event: Event, node: int | None, before: NodeState | None = None) -> None:
+        """Take in one event, which the machine has, with what is kept beside it."""
+        event = event._replace(reason=whole(event.reason))
+        row = Row(event, node) if node is None else self._row(event, node, before)
+        with self._lock:
+            self._rows.append(row)
+
+    def _row(self, event: Event, node: int, before: NodeState | None) -> Row:
+        outcomes, state = self._outcomes, event.state
+        value = error = seconds = None
+        if before is NodeState.RUNNING and state is not NodeState.ABANDONED:
+            seconds = outcomes.durations.get(node)
+        if state is NodeState.SUCCEEDED:
+            text = self._texts.pop(node, None)
+            value = self.encoded(outcomes.results[node], self._what(node)) if text is None else text
+        elif state is NodeState.FAILED or state is NodeState.UNKNOWN:
+            error = recorded(outcomes.errors[node], node in outcomes.broken_off)
+        elif before is NodeState.ROLLING_BACK:
+            seconds = outcomes.rollback_durations.get(node)
+            if state is NodeState.ROLLED_BACK:
+                value = self._if_it_fits(outcomes.rollback_results.get(node))
+            else:
+                error = recorded(outcomes.rollback_errors[node].error, node in outcomes.broken_off)
+        if before is NodeState.RUNNING and state is not NodeState.ABANDONED:
+            return Row(event, node, "forward", value, error, seconds)
+        back = before is NodeState.ROLLING_BACK and state in _BACK
+        return Row(event, node, "back" if back else None, value, error, seconds)
+
+    def _if_it_fits(self, value: Any) -> str | None:
+        # Nothing depends on what a rollback gives; that is no reason to call it failed.
+        try:
+            return self.log.encode(value)
+        except JournalValueError:
+            return None
+
+    def enter(self, entry: Entry) -> None:
+        """Write one effect down at once: what has happened, nobody can be asked again."""
+        with self._lock:
+            self._entries.append(entry)
+            try:
+                self.log.append((), self._entries, ())
+            except JournalError:
+                return  # it stands here still: the loop of the run writes it, or says that it cannot
+            self._entries.clear()
+
+    def gather(self, entries: Iterable[Entry]) -> None:
+        """Take in effects that the run begins with."""
+        self._entries += entries
+
+    def mark(self, mark: Mark) -> None:
+        """Take in what is no event."""
+        with self._lock:
+            self._marks.append(mark)
+
+    # ------------------------------------------------------------------- writing
+
+    def write(self) -> None:
+        """Write what was gathered.
+
+        Raises
+        ------
+        JournalError
+            If that is not possible; what was gathered is still here then.
+        """
+        with self._lock:
+            self.log.check()
+            if self._rows or self._entries or self._marks:
+                self.log.append(self._rows, self._entries, self._marks)
+                self._rows, self._entries, self._marks = [], [], []
+        if self._machine.run_state.ended:
+            self.log.rest(ended=True)
+
+
+def recorded(error: BaseException, lost: bool) -> str:
+    """Give an error as JSON: its kind, its message, its traceback, and whether the call was `lost`."""
+    if isinstance(error, RecordedError):
+        kind, message, trace = error.kind, error.message, error.traceback
+    else:
+        kind, trace = kind_of(error), traceback_of(error)
+        message = describe(error, _LONGEST)[len(kind) + 2 :]
+    told: dict[str, Any] = {"kind": whole(kind), "message": whole(message), "traceback": whole(trace)}
+    return json.dumps({**told, "lost": True} if lost else told)

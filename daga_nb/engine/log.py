@@ -1,0 +1,99 @@
+"""What a run needs of a log that outlives its process. The journal is one; the engine knows no other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple, Protocol
+
+from daga_nb.core.entries import Entry
+from daga_nb.core.events import Event
+from daga_nb.core.moves import Direction
+
+__all__ = ["Log", "Mark", "Row"]
+
+
+class Row(NamedTuple):
+    """One event, with what is kept beside it.
+
+    Attributes
+    ----------
+    event
+        What happened.
+    node
+        The number of its action; None for a change of the run.
+    outcome
+        Of which call it is the outcome: of the action's, or of its rollback's; None if of none.
+    value
+        What the call gave, as the text that `Log.encode` makes.
+    error
+        What it raised, as JSON: the name of the class, the message, the traceback, and whether it is not known
+        how it ended because the process did.
+    seconds
+        How long it took.
+    """
+
+    event: Event
+    node: int | None
+    outcome: Direction | None = None
+    value: str | None = None
+    error: str | None = None
+    seconds: float | None = None
+
+
+class Mark(NamedTuple):
+    """Something about a run that is no event of it.
+
+    Attributes
+    ----------
+    after
+        After how many events.
+    kind
+        ``"resumed"``; ``"released"``; ``"undo"``: `node` is undone in another way from now on, as `value` says.
+    node
+        The number of the action, of ``"undo"``.
+    value
+        What undoing it takes, of ``"undo"``.
+    """
+
+    after: int
+    kind: Literal["resumed", "released", "undo"]
+    node: int | None = None
+    value: str = ""
+
+
+class Log(Protocol):
+    """Where a run is written down."""
+
+    def encode(self, value: Any) -> str:
+        """Give a value as text.
+
+        Raises
+        ------
+        JournalValueError
+            If it could not be read back as it is.
+        """
+        ...
+
+    def check(self) -> None:
+        """Make sure that this run may go on.
+
+        Raises
+        ------
+        JournalError
+            If another one has taken it over.
+        """
+        ...
+
+    def append(self, rows: Sequence[Row], entries: Sequence[Entry], marks: Sequence[Mark]) -> None:
+        """Write all of this down, or nothing. Any thread may.
+
+        Raises
+        ------
+        JournalError
+            If it cannot be written.
+        """
+        ...
+
+    def rest(self, ended: bool) -> None:
+        """Take note that all is written; if the run has `ended`, others may have the log."""
+        ...
