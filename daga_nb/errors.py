@@ -148,7 +148,7 @@ class SweepError(DagaError, ValueError):
 
 
 class JournalError(DagaError, RuntimeError):
-    """A journal that cannot be read or written, or a run in it that cannot be resumed; the message says why."""
+    """A journal that cannot be read or written, or a run that cannot be resumed from it."""
 
 
 class JournalBusy(JournalError):
@@ -156,7 +156,7 @@ class JournalBusy(JournalError):
 
 
 class FlowChanged(JournalError, ValueError):
-    """The run in the journal is one of another flow, or of this one as it was; the message says what differs."""
+    """The run in the journal is not one of this flow as it is now; the message says what differs."""
 
 
 class JournalValueError(DagaError, TypeError):

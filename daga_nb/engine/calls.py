@@ -157,7 +157,6 @@ class ActionCall(NamedTuple):
     rollback_failed: bool | None = None
     pivot: bool = False
     save_point: int = 0
-    idempotent: bool = False
 
     @property
     def undo(self) -> Undo:

@@ -61,6 +61,8 @@ class Driver(Bearings):
                 undo[node] = Undo.ELSEWHERE
         self.plan = plan
         self.machine = Machine(plan, undo, policy)
+        if log is not None:
+            log.begin(plan, undo, policy, input)
         own = list(calls)  # functions may be replaced in this run alone
         self.faults = PlantedFaults(self.machine, own, faults)
         self.outcomes = Outcomes(self.machine)

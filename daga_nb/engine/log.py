@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
 from daga_nb.core.entries import Entry
 from daga_nb.core.events import Event
-from daga_nb.core.moves import Direction
+from daga_nb.core.moves import Direction, Policy, Undo
+from daga_nb.core.plan import Plan
 
 __all__ = ["Log", "Mark", "Row"]
 
@@ -26,8 +28,8 @@ class Row(NamedTuple):
     value
         What the call gave, as the text that `Log.encode` makes.
     error
-        What it raised, as JSON: the name of the class, the message, the traceback, and whether it is not known
-        how it ended because the process did.
+        What it raised, as JSON: the name of the class, the message, the traceback; and ``"lost"`` if how it
+        ended is not known because its process ended before.
     seconds
         How long it took.
     """
@@ -48,7 +50,7 @@ class Mark(NamedTuple):
     after
         After how many events.
     kind
-        ``"resumed"``; ``"released"``; ``"undo"``: `node` is undone in another way from now on, as `value` says.
+        ``"resumed"``; ``"released"``; or ``"undo"``: `node` is undone in another way from now on.
     node
         The number of the action, of ``"undo"``.
     value
@@ -62,7 +64,31 @@ class Mark(NamedTuple):
 
 
 class Log(Protocol):
-    """Where a run is written down."""
+    """Where a run is written down.
+
+    Attributes
+    ----------
+    run_id
+        The run's id.
+    path
+        Where people find the log.
+    """
+
+    @property
+    def run_id(self) -> str: ...  # noqa: D102
+
+    @property
+    def path(self) -> Path: ...  # noqa: D102
+
+    def begin(self, plan: Plan, undo: Sequence[Undo], policy: Policy, input: Any) -> None:
+        """Take note of what run this is, before anything of it is written.
+
+        Raises
+        ------
+        JournalError, JournalValueError
+            If it could not be written, or its input could not be read back as it is.
+        """
+        ...
 
     def encode(self, value: Any) -> str:
         """Give a value as text.

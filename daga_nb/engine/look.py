@@ -19,6 +19,7 @@ from daga_nb.engine.calls import ActionCall
 from daga_nb.engine.driver import Driver
 from daga_nb.engine.fault_plan import Faults
 from daga_nb.engine.faults import find_node
+from daga_nb.engine.log import Log
 from daga_nb.engine.inherit import NOTHING_INHERITED, Inherited
 from daga_nb.engine.tags import tags_of
 from daga_nb.engine.views import ByName, ReadOnly, Subscription
@@ -57,10 +58,11 @@ class RunLook:
         calls: Sequence[ActionCall] | None = None,
         policy: Policy | None = None,
         observe: Observe | None = None,
+        log: Log | None = None,
     ) -> None:
         self._observation = check_observe(observe)
         self._flow = flow
-        self._id = secrets.token_hex(6)
+        self._id = secrets.token_hex(6) if log is None else log.run_id
         self._driver = Driver(
             flow.plan if plan is None else plan,
             flow.calls if calls is None else calls,
@@ -72,6 +74,7 @@ class RunLook:
             patience=flow.rollback_timeout,
             on_failure=check_on_failure(on_failure),
             inherited=inherited,
+            log=log,
         )
 
     def __repr__(self) -> str:

@@ -1,0 +1,247 @@
+"""A journal's file: opened by one process at a time, and only ever added to."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from time import monotonic
+from typing import Any
+from weakref import WeakValueDictionary
+
+from daga_nb.errors import JournalBusy, JournalError
+from daga_nb.journal.schema import APPLICATION, SCHEMA, VERSION
+
+__all__ = ["LARGEST_TEXT", "Journal", "close_idle", "open_journal"]
+
+LARGEST_TEXT = 64 * 2**20
+"""Bytes of the longest text that is read from a journal: the shape of a very large flow."""
+
+_OLDEST = (3, 37)  # the first with STRICT tables
+_WAIT = 0.5  # seconds that the lock of a process which is just ending is waited for
+_CHECK = 0.5  # seconds that a check of the whole file may take; what is read is checked anyway
+
+Statement = tuple[str, Sequence[Any]]
+
+
+class Journal:
+    """The one connection of this process to one file. `open_journal` gives it.
+
+    SQLite's own lock keeps other processes out for as long as it is open, and ends with this process, however
+    that ends. So no two kernels can both go on with a run.
+
+    Attributes
+    ----------
+    path
+        Where the file is.
+    holders
+        What in this process works with each run, by its id, as long as that is there.
+    """
+
+    def __init__(self, path: Path, *, create: bool) -> None:
+        self.path = path
+        self.holders: WeakValueDictionary[str, Any] = WeakValueDictionary()
+        self._process = os.getpid()
+        self._lock = threading.RLock()
+        self._connection = _connected(path, create)
+        try:
+            with _told(path):
+                _prepare(self._connection, path)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def write(self, statements: Sequence[Statement]) -> None:
+        """Carry out all the statements in one commit, or none.
+
+        Raises
+        ------
+        JournalError
+            If it cannot be written.
+        """
+        with self._ours(), _told(self.path):
+            connection = self._connection
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                for sql, values in statements:
+                    connection.execute(sql, values)
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    # What is wrong is being raised; that it cannot be taken back either adds nothing to it.
+                    with suppress(sqlite3.Error):
+                        connection.execute("ROLLBACK")
+                raise
+
+    def read(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Give the rows that a query finds.
+
+        Raises
+        ------
+        JournalError
+            If the file is damaged.
+        """
+        with self._ours(), _told(self.path):
+            return self._connection.execute(sql, values).fetchall()
+
+    @contextmanager
+    def _ours(self) -> Iterator[None]:
+        if os.getpid() != self._process:
+            # SQLite's locks are not those of a child; its writes would ruin the file.
+            raise JournalBusy(f"{self.path} was opened by the process that this one was forked from")
+        with self._lock:
+            yield
+
+    def close(self) -> None:
+        """Let other processes have the file."""
+        with self._lock:
+            if os.getpid() == self._process:
+                self._connection.close()
+
+
+_open: dict[Path, Journal] = {}
+_opening = threading.RLock()
+
+
+def open_journal(path: str | os.PathLike[str], *, create: bool) -> Journal:
+    """Give the journal in a file, for all of this process the same.
+
+    Raises
+    ------
+    JournalBusy
+        If another process has it.
+    JournalError
+        If it is none, or cannot be read and written.
+    """
+    found = _checked_path(path)
+    with _opening:
+        journal = _open.get(found)
+        if journal is not None and journal._process != os.getpid():
+            journal = None  # it stays open in the parent; closing it here would let go of the parent's locks
+        if journal is None:
+            journal = _open[found] = Journal(found, create=create)
+        return journal
+
+
+def close_idle(journal: Journal) -> None:
+    """Let other processes have the file, unless something here still works with it."""
+    with _opening:
+        if not list(journal.holders.values()) and _open.get(journal.path) is journal:
+            del _open[journal.path]
+            journal.close()
+
+
+@atexit.register
+def _close_all() -> None:
+    for journal in list(_open.values()):
+        journal.close()
+
+
+def _checked_path(path: str | os.PathLike[str]) -> Path:
+    try:
+        text = os.fspath(path)
+    except TypeError:
+        raise JournalError(f"journal={path!r}: it is the path of a file, like 'runs.db'") from None
+    if not isinstance(text, str) or not text or "\0" in text or text == ":memory:":
+        raise JournalError(f"journal={path!r}: it is the path of a file, like 'runs.db'")
+    return Path(text).resolve()
+
+
+def _connected(path: Path, create: bool) -> sqlite3.Connection:
+    if sqlite3.sqlite_version_info < _OLDEST:
+        raise JournalError(f"a journal needs SQLite 3.37, and this Python has {sqlite3.sqlite_version}")
+    if not path.exists():
+        if not create:
+            raise JournalError(f"there is no journal {path}")
+        if not path.parent.is_dir():
+            raise JournalError(f"there is no folder {path.parent} for the journal {path.name}")
+    elif not path.is_file():
+        raise JournalError(f"{path} is no file: a journal is one")
+    mode = "rwc" if create else "rw"
+    uri = f"{path.as_uri()}?mode={mode}"
+    try:
+        return sqlite3.connect(
+            uri, uri=True, timeout=_WAIT, isolation_level=None, check_same_thread=False, cached_statements=64
+        )
+    except sqlite3.Error as error:
+        raise JournalError(f"the journal {path} cannot be opened: {error}") from error
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    """Take the lock, check that it is a journal or make it one."""
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST_TEXT)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+    for pragma in ("trusted_schema=OFF", "cell_size_check=ON", "foreign_keys=ON", "locking_mode=EXCLUSIVE"):
+        connection.execute(f"PRAGMA {pragma}")
+    if not _is_empty(connection):
+        _check_format(connection, path)
+    connection.execute("PRAGMA journal_mode=WAL")
+    # NORMAL could lose the last commits when the power fails: a saga that forgets what it did undoes nothing.
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("BEGIN IMMEDIATE")  # from here on the file is this process's
+    if _is_empty(connection):
+        connection.execute(f"PRAGMA application_id={APPLICATION}")
+        connection.execute(f"PRAGMA user_version={VERSION}")
+        for statement in SCHEMA:
+            connection.execute(statement)
+    connection.execute("COMMIT")
+
+
+def _is_empty(connection: sqlite3.Connection) -> bool:
+    return not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+
+
+def _check_format(connection: sqlite3.Connection, path: Path) -> None:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    if application != APPLICATION:
+        raise JournalError(f"{path} is a database, and no journal of daga-nb")
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version != VERSION:
+        raise JournalError(f"{path} is a journal of version {version}; this daga_nb reads version {VERSION}")
+    found = connection.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
+    # A trigger or a view of somebody else's would be carried out with the next write.
+    if sorted(str(sql) for (sql,) in found) != sorted(SCHEMA):
+        raise JournalError(f"{path} has other tables than a journal: it is not opened")
+    _check_pages(connection, path)
+
+
+def _check_pages(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse a damaged file, as far as that can be seen in a short time."""
+    until = monotonic() + _CHECK
+    connection.set_progress_handler(lambda: monotonic() > until, 10_000)
+    try:
+        (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.OperationalError as error:
+        if "interrupt" not in str(error):
+            raise
+        return  # too large for that; every row that is read is checked by itself
+    finally:
+        connection.set_progress_handler(None, 0)
+    if found != "ok":
+        raise JournalError(f"the journal {path} is damaged: {found}")
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Say for people what SQLite finds wrong."""
+    try:
+        yield
+    except (sqlite3.Error, OverflowError) as error:
+        code = getattr(error, "sqlite_errorcode", None)
+        primary = None if code is None else code & 0xFF
+        if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise JournalBusy(
+                f"the journal {path} is in use by another process (another notebook's kernel?): "
+                "end that one, or take another file"
+            ) from error
+        if primary == sqlite3.SQLITE_FULL:
+            raise JournalError(f"the journal {path} cannot be written: the disk is full") from error
+        if primary == sqlite3.SQLITE_READONLY:
+            raise JournalError(f"the journal {path} cannot be written: it is read-only") from error
+        if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise JournalError(f"{path} is no journal, or a damaged one: {error}") from error
+        raise JournalError(f"the journal {path} cannot be used: {error}") from error

@@ -1,0 +1,176 @@
+"""One run in a journal, as the engine writes it down."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from time import time
+from typing import Any
+from weakref import finalize
+
+from daga_nb.core.entries import Entry
+from daga_nb.core.moves import Policy, Undo
+from daga_nb.core.plan import Plan
+from daga_nb.engine.log import Mark, Row
+from daga_nb.engine.preview import whole
+from daga_nb.errors import JournalBusy, JournalError
+from daga_nb.journal.codec import encode
+from daga_nb.journal.file import Journal, Statement, close_idle, open_journal
+from daga_nb.journal.head import Shape, hash_of
+
+__all__ = ["Counts", "RunLog"]
+
+Counts = tuple[int, int, int]
+"""How many events, entries of the ledger, and marks of a run are in the file."""
+
+_NOTHING: Counts = (0, 0, 0)
+
+_RUN = "INSERT INTO run VALUES (?, ?, ?, ?, ?, ?)"
+_EVENT = "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_ENTRY = "INSERT INTO entry VALUES (?, ?, ?)"
+_MARK = "INSERT INTO mark VALUES (?, ?, ?, ?, ?, ?, ?)"
+_COUNT = """
+SELECT (SELECT count(*) FROM event WHERE run_id = :id), (SELECT count(*) FROM entry WHERE run_id = :id),
+  (SELECT count(*) FROM mark WHERE run_id = :id), (SELECT count(*) FROM run WHERE run_id = :id)
+"""
+
+
+class RunLog:
+    """Writes one run into a journal.
+
+    It holds the file from the beginning until the run has ended, and again while an ended run is rolled back
+    by request.
+
+    Attributes
+    ----------
+    path
+        The journal's file.
+    run_id
+        The run's id.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], flow: str) -> None:
+        self._flow = whole(flow)
+        self._take(open_journal(path, create=True), secrets.token_hex(6))
+        self._head: tuple[str, str] | None = None  # the shape and the input, until they are written
+        self._counts = _NOTHING
+
+    @classmethod
+    def resumed(cls, journal: Journal, run_id: str, counts: Counts) -> RunLog:
+        """Give what goes on writing a run that is in the journal.
+
+        What wrote it before, in this process, writes nothing more.
+        """
+        log = cls.__new__(cls)
+        before = journal.holders.get(run_id)
+        if before is not None:
+            before.give_up()
+        log._take(journal, run_id)
+        log._head, log._counts = None, counts
+        return log
+
+    def _take(self, journal: Journal, run_id: str) -> None:
+        self.path: Path = journal.path
+        self.run_id = run_id
+        self._journal: Journal | None = journal
+        self._given_up = False
+        self._unsure = False  # whether the last write was broken off, and may have been done
+        journal.holders[run_id] = self
+        finalize(self, close_idle, journal)
+
+    def give_up(self) -> None:
+        """Write nothing more: another one does."""
+        self._given_up = True
+        self._journal = None
+
+    def begin(self, plan: Plan, undo: Sequence[Undo], policy: Policy, input: Any) -> None:
+        """Take note of what run this is."""
+        self._head = (Shape(plan, tuple(undo), policy).to_text(), encode(input))
+
+    def encode(self, value: Any) -> str:
+        """Give a value as text."""
+        return encode(value)
+
+    def check(self) -> None:
+        """Make sure that this run may go on from here."""
+        if self._given_up:
+            raise JournalBusy(
+                f"run {self.run_id} was resumed since, and goes on there: this one does nothing more"
+            )
+
+    def append(self, rows: Sequence[Row], entries: Sequence[Entry], marks: Sequence[Mark]) -> None:
+        """Write all of this down, or nothing."""
+        self.check()
+        journal = self._held()
+        events, noted, marked = self._counts
+        if self._unsure:
+            written = self._in_file(journal)
+            skipped = [now - before for now, before in zip(written, self._counts, strict=True)]
+            rows, entries, marks = rows[skipped[0] :], entries[skipped[1] :], marks[skipped[2] :]
+            events, noted, marked = self._counts = written
+        counts = (events + len(rows), noted + len(entries), marked + len(marks))
+        statements: list[Statement] = []
+        if self._head is not None:
+            shape, input = self._head
+            statements.append(
+                (_RUN, (self.run_id, self._flow, time(), shape, hash_of(shape), input))
+            )
+        statements += [(_EVENT, self._event(row)) for row in rows]
+        statements += [
+            (_ENTRY, (self.run_id, number, json.dumps(entry.to_json())))
+            for number, entry in enumerate(entries, noted + 1)
+        ]
+        statements += [
+            (_MARK, (self.run_id, number, mark.after, mark.kind, mark.node, mark.value, time()))
+            for number, mark in enumerate(marks, marked + 1)
+        ]
+        self._unsure = True
+        journal.write(statements)
+        self._unsure = False
+        self._head, self._counts = None, counts
+
+    def _event(self, row: Row) -> tuple[Any, ...]:
+        event = row.event
+        return (
+            self.run_id,
+            event.seq,
+            event.at,
+            row.node,
+            event.state.value,
+            event.attempt,
+            event.reason,
+            row.outcome,
+            row.seconds,
+            row.value,
+            row.error,
+        )
+
+    def _in_file(self, journal: Journal) -> Counts:
+        ((events, entries, marks, head),) = journal.read(_COUNT, {"id": self.run_id})
+        if head:
+            self._head = None
+        return events, entries, marks
+
+    def _held(self) -> Journal:
+        """Give the journal, opened again if others could have had it meanwhile."""
+        if self._journal is None:
+            journal = open_journal(self.path, create=False)
+            if self._in_file(journal) != self._counts:
+                close_idle(journal)
+                raise JournalError(
+                    f"run {self.run_id} was gone on with elsewhere since: flow.resume(...) shows how it stands"
+                )
+            self._take(journal, self.run_id)
+        assert self._journal is not None
+        return self._journal
+
+    def rest(self, ended: bool) -> None:
+        """Let others have the file, if the run has ended."""
+        journal = self._journal
+        if ended and journal is not None and not self._given_up:
+            self._journal = None
+            journal.holders.pop(self.run_id, None)
+            close_idle(journal)
