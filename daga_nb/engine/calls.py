@@ -159,6 +159,8 @@ class ActionCall(NamedTuple):
         Whether it is a point of no return.
     save_point
         How often the run may go back to the end of its batch, and forward again.
+    idempotent
+        Whether it is called again, instead of rolled back, when its outcome was lost in a crash.
     """
 
     action: Target
@@ -171,6 +173,7 @@ class ActionCall(NamedTuple):
     rollback_failed: bool | None = None
     pivot: bool = False
     save_point: int = 0
+    idempotent: bool = False
 
     @property
     def undo(self) -> Undo:
