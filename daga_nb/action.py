@@ -21,7 +21,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 OPTIONS = (
     "no_effect", "in_thread", "timeout", "retries", "rollback_timeout", "rollback_retries", "rollback_failed",
-    "pivot", "save_point",
+    "pivot", "save_point", "idempotent",
 )  # fmt: skip
 """What can be said about an action, by keyword or as a class attribute."""
 
@@ -59,6 +59,9 @@ class DagaAction(Generic[I, O], metaclass=DagaMeta):
     save_point
         How often the run may come back to where this action's batch is through, and go forward again, before
         it is rolled back to the start; True for once.
+    idempotent
+        True if, called again with the same ``context.key``, nothing more happens. When its outcome is lost in
+        a crash, it is then called again instead of rolled back; without a crash, nothing is other.
 
     The options can also stand in a subclass, as class attributes.
 
@@ -100,6 +103,7 @@ class DagaAction(Generic[I, O], metaclass=DagaMeta):
     rollback_failed: bool | None = None
     pivot: bool = False
     save_point: bool | int = False
+    idempotent: bool = False
 
     @final
     def __init__(
@@ -116,6 +120,7 @@ class DagaAction(Generic[I, O], metaclass=DagaMeta):
         rollback_failed: bool | None = None,
         pivot: bool | None = None,
         save_point: bool | int | None = None,
+        idempotent: bool | None = None,
     ) -> None:
         if wrapped is None:
             if type(self).__call__ is DagaAction.__call__:
@@ -149,6 +154,7 @@ class DagaAction(Generic[I, O], metaclass=DagaMeta):
             "rollback_failed": rollback_failed,
             "pivot": pivot,
             "save_point": save_point,
+            "idempotent": idempotent,
         }
         for option, value in given.items():
             if value is not None:
@@ -276,6 +282,7 @@ class EmptyAction(DagaAction[I, O]):
 
     no_effect = True
     in_thread = False
+    idempotent = True
 
     async def __call__(self, predecessors_results: Any = None, **extras: Any) -> Any:
         """Give back what came in."""

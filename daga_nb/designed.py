@@ -68,8 +68,9 @@ class Designed:
         """Give a flow of the same shape, with other functions in the places named; this one stays as it is.
 
         Names, edges, options of the flow and the order of predecessors stay. An option that a new action
-        leaves unsaid is that of its place. So is its rollback, unless it has one, or says ``no_effect=True``,
-        or its place was simulated: a simulated rollback cannot undo what is real.
+        leaves unsaid is that of its place; only whether it is idempotent, a `DagaAction` says for itself. The
+        rollback is that of its place too, unless it has one, or says ``no_effect=True``, or its place was
+        simulated: a simulated rollback cannot undo what is real.
 
         Parameters
         ----------

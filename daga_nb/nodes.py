@@ -57,7 +57,7 @@ def _with_options(
 ) -> ActionCall:
     for option in ("timeout", "rollback_timeout"):
         check_seconds(f"{name}: {option}", getattr(action, option))
-    for option in ("no_effect", "in_thread", "pivot"):
+    for option in ("no_effect", "in_thread", "pivot", "idempotent"):
         if type(getattr(action, option)) is not bool:
             raise FlowDefinitionError(f"{name}: {option}={getattr(action, option)!r}: it is True or False")
     if action.rollback_failed is not None and type(action.rollback_failed) is not bool:
@@ -86,6 +86,7 @@ def _with_options(
         rollback_failed=action.rollback_failed,
         pivot=action.pivot,
         save_point=times,
+        idempotent=action.idempotent,
     )
 
 
@@ -93,7 +94,8 @@ def replaced(call: ActionCall, function: Any, rollback: Any, name: str) -> Actio
     """Give `call` with another action, another rollback, or both.
 
     What is no `DagaAction` takes over the options and the rollback of the action that it stands for; a
-    simulated rollback is never taken over, as it cannot undo what is real.
+    simulated rollback is never taken over, as it cannot undo what is real. Whether it is idempotent, a
+    `DagaAction` says for itself.
 
     Raises
     ------

@@ -64,7 +64,7 @@ def test_an_action_with_nothing_to_call_is_refused():
             make()
 
 
-OPTIONS = {"no_effect": True, "in_thread": False, "rollback_timeout": 3.0}
+OPTIONS = {"no_effect": True, "in_thread": False, "rollback_timeout": 3.0, "idempotent": True}
 
 
 def test_options_by_call_by_decorator_and_by_class():
@@ -72,6 +72,7 @@ def test_options_by_call_by_decorator_and_by_class():
         no_effect = True
         in_thread = False
         rollback_timeout = 3.0
+        idempotent = True
 
         async def __call__(self, results):
             return 1
@@ -79,7 +80,7 @@ def test_options_by_call_by_decorator_and_by_class():
     for made in (DagaAction(pay, **OPTIONS), DagaAction.options(**OPTIONS)(pay), Quote()):
         assert {name: getattr(made, name) for name in OPTIONS} == OPTIONS
     plain = DagaAction(pay)
-    assert (plain.no_effect, plain.in_thread, plain.rollback_timeout) == (False, True, None)
+    assert [getattr(plain, name) for name in OPTIONS] == [False, True, None, False]
     assert Quote(no_effect=False).no_effect is False
 
 

@@ -60,6 +60,22 @@ def test_marks_are_what_is_seen_from_afar_and_the_rest_is_in_words():
     assert len(mark.text) < 12
 
 
+def test_what_matters_only_in_a_crash_is_told_in_words_alone():
+    flow = sketch("pay[idempotent, retries=2] >> ship")
+    assert [[str(tag) for tag in tags] for tags in flow.tags] == [["retries: 2", "idempotent"], []]
+    assert [mark.text for mark in marks_of(flow.tags[0])] == ["↻2"]
+    run = flow.start()
+    assert "pay (pending, retries: 2, idempotent)" in run.picture().text
+    story = from_json(json.loads(json.dumps(to_json(run.story))))
+    assert story.tags == flow.tags
+    agreed = record_of(story)["face"]["agreed"]
+    assert [agreed["texts"][one] for one in agreed["at"]["0"]] == [
+        ["retries: 2", "↻", "↻", "2"],
+        ["idempotent", "", "", ""],
+    ]
+    assert room_beside(sketch("pay[idempotent] >> ship").tags) == ()
+
+
 def test_only_what_has_marks_takes_more_room():
     flow = trip()
     rooms = dict(zip(flow.plan.names, room_beside(flow.tags), strict=True))

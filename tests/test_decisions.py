@@ -275,6 +275,16 @@ def test_a_plain_function_takes_over_the_options_of_the_action(done):
     assert threads == [threading.main_thread()]
 
 
+def test_whether_it_is_idempotent_goes_with_the_action_that_says_so(done):
+    run = flow_of(done, how={"a": {"idempotent": True}, "b": {"idempotent": True, "pivot": True}}).start()
+    run.replace("a", lambda results: "another a")
+    run.replace("b", action(done, "another b"))
+    run.replace("c", action(done, "another c", idempotent=True))
+    run.replace("c", rollback=lambda results: done.append("undo another c"))
+    assert [call.idempotent for call in run.calls] == [True, False, True, False]
+    assert run.calls[1].pivot, "where the run turns back was agreed on before"
+
+
 @pytest.mark.parametrize("policy", ["continue", "stop"])
 @pytest.mark.parametrize("pause", [True, False])
 def test_a_rollback_that_failed_is_mended_and_the_rollback_goes_on(done, policy, pause):

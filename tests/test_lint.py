@@ -110,6 +110,14 @@ def test_a_retry_that_may_do_it_twice():
     assert not found(findings_of(facts), "not-idempotent")
 
 
+def test_what_says_that_it_is_idempotent_needs_no_key_for_its_retries():
+    told = DagaAction(plain, idempotent=True, retries=2)
+    silent = DagaAction(quick, retries=2)
+    findings = DagaFlow([(told, silent)]).lint()
+    assert found(findings, "not-idempotent") == {("not-idempotent", "quick")}
+    assert "idempotent=True" in next(one.do for one in findings if one.rule == "not-idempotent")
+
+
 def test_a_timeout_of_what_cannot_be_stopped():
     facts = facts_of(DagaFlow([(plain, quick)]))
     timed = replace(facts, actions=tuple(replace(one, timeout=0.5) for one in facts.actions))

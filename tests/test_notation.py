@@ -48,6 +48,7 @@ def test_the_names_stand_in_the_order_of_their_appearance():
     [
         ("a[pivot]", {"pivot": True}),
         ("a [ no  effect ]", {"no effect": True}),
+        ("a[idempotent, pivot]", {"idempotent": True, "pivot": True}),
         ("a[no_rollback]", {"no rollback": True}),
         ("a[retries=3, timeout = 2.5]", {"retries": 3, "timeout": 2.5}),
         ("a[save point]", {"save point": 1}),
@@ -64,6 +65,7 @@ def test_every_mark_is_known_and_becomes_an_option():
     text = "a[" + ", ".join(mark + numbers.get(mark, "") for mark in MARKS) + "]"
     assert options_of(read(text).marks["a"]) == {
         "no_effect": True,
+        "idempotent": True,
         "pivot": True,
         "save_point": 1,
         "retries": 3,
@@ -100,6 +102,8 @@ def test_every_mark_is_known_and_becomes_an_option():
             "    a[retries=3,  pivott]\n" + " " * 18 + "^^^^^^",
         ),
         ("a[pivot=1]", "'pivot' takes no number", "    a[pivot=1]\n      ^^^^^^^"),
+        ("a[idempotent=1]", "'idempotent' takes no number", "    a[idempotent=1]\n      ^^^^^^^^^^^^"),
+        ("a[idempotant]", "Did you mean 'idempotent'", "    a[idempotant]\n      ^^^^^^^^^^"),
         ("a[retries]", "retries is a whole number", "    a[retries]\n      ^^^^^^^"),
         ("a[retries=0]", "retries is a whole number", "    a[retries=0]\n      ^^^^^^^^^"),
         ("a[retries=-1]", "retries is a whole number", "    a[retries=-1]\n      ^^^^^^^^^^"),

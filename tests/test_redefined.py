@@ -180,6 +180,12 @@ def test_the_same_code_run_again_says_so(book, cell):
     assert offers(namesakes) == ["bench.run.replace('quote', quote) *"]
 
 
+def test_the_same_code_with_another_option_is_other(book):
+    namesakes = book.run(CHARGE).watched("charge", "pay")
+    book.run(CHARGE, **{"@DagaAction": "@DagaAction.options(idempotent=True)"})
+    assert offers(namesakes) == ["bench.run.replace('charge', charge)"]
+
+
 def test_a_name_that_was_deleted_means_nothing_else(book):
     namesakes = book.watched("quote", "pay")
     kept = book["quote"]

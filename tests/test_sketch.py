@@ -315,6 +315,23 @@ def test_the_place_says_what_a_new_action_leaves_unsaid():
     assert flow.with_actions(pay=quiet).calls[1].no_effect
 
 
+def test_whether_it_is_idempotent_an_action_says_for_itself_and_a_function_is_what_its_place_is():
+    class Sure(DagaAction):
+        idempotent = True
+
+        async def __call__(self, results): ...
+
+    flow = sketch("book[idempotent] >> pay[idempotent] >> ship >> mail")
+    new = flow.with_actions(
+        book=taking([], "book"),
+        pay=DagaAction(taking([], "pay")),
+        ship=DagaAction(taking([], "ship"), idempotent=True),
+        mail=functools.partial(Sure()),
+    )
+    assert [call.idempotent for call in flow.calls] == [True, True, False, False]
+    assert [call.idempotent for call in new.calls] == [True, False, True, True]
+
+
 def test_the_names_of_twins_stay():
     def pay(results):
         return "one"

@@ -7,8 +7,8 @@ from typing import NamedTuple
 __all__ = ["KINDS_OF_TAGS", "Tag"]
 
 KINDS_OF_TAGS = (
-    "pivot", "save point", "retries", "timeout", "no effect", "rollback retries", "rollback timeout",
-    "rollback failed",
+    "pivot", "save point", "retries", "timeout", "no effect", "idempotent", "rollback retries",
+    "rollback timeout", "rollback failed",
 )  # fmt: skip
 """What a tag may be about, the most important first."""
 

@@ -156,12 +156,17 @@ def thread_timeout(flow: FlowFacts) -> Iterator[Doubt]:
 def not_idempotent(flow: FlowFacts) -> Iterator[Doubt]:
     """Find actions that are tried again and have no key to tell by that it is the same once more."""
     for one in flow.actions:
-        if one.retries and one.has_effect and "context" not in one.call.action.extras:
+        if not one.retries or not one.has_effect or one.call.idempotent:
+            continue
+        if "context" not in one.call.action.extras:
             why = (
                 "It is retried, and takes no context, so it has no idempotency key to hand on: if it was "
                 "done and only its reply was lost, it is done twice."
             )
-            do = "Take context, and hand context.key to the service that has the effect."
+            do = (
+                "Take context, and hand context.key to the service that has the effect; or say "
+                "idempotent=True, if called again it does nothing more anyway."
+            )
             yield Doubt(one, "note", why, do)
 
 

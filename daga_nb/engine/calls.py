@@ -40,11 +40,15 @@ class Context:
     key
         The idempotency key: the same for every attempt of this action (or of its rollback) in this run, and
         for nothing else; another one after the run went back to a save point. Hand it to the service that has
-        the effect.
+        the effect, which keeps it together with the effect: asked again with the same key, it does no more.
+        A rollback's key is not that of its action; it is for what the rollback itself does.
     inputs
         The predecessors' results by display name; for an action without predecessors ``{"input": input}``.
     outcome
-        For a rollback: how its own action ended (``"SUCCEEDED"``, ``"FAILED"`` or ``"UNKNOWN"``); else None.
+        For a rollback: how its own action ended; else None. ``"SUCCEEDED"``: it returned. ``"FAILED"``: it
+        raised, and may have half happened. ``"UNKNOWN"``: it was called, and nobody has heard how it ended:
+        it may have happened or not, and ``result`` is None, unless it came late. So look whether its effect
+        is there, by a key that the action and its rollback both know, and undo what is found.
 
     Examples
     --------
@@ -54,6 +58,16 @@ class Context:
     >>> context.effect("charge", "order 17", euro=42)
     >>> context.has_effect("charge", "order 17")
     True
+
+    A rollback that looks first is right after each of the outcomes, and when it is called twice:
+
+    >>> charges = {("r1", "payment"): 42}
+    >>> def refund(results, context):
+    ...     euro = charges.pop((context.run_id, context.node), None)
+    ...     return "nothing was there" if euro is None else f"{euro} given back"
+    >>> lost = Context("r1", "payment", 1, "r1/payment/undo", {"input": 17}, "UNKNOWN")
+    >>> refund([], lost), refund([], lost)
+    ('42 given back', 'nothing was there')
     """
 
     run_id: str
@@ -145,6 +159,8 @@ class ActionCall(NamedTuple):
         Whether it is a point of no return.
     save_point
         How often the run may go back to the end of its batch, and forward again.
+    idempotent
+        Whether it is called again, instead of rolled back, when its outcome was lost in a crash.
     """
 
     action: Target
@@ -157,6 +173,7 @@ class ActionCall(NamedTuple):
     rollback_failed: bool | None = None
     pivot: bool = False
     save_point: int = 0
+    idempotent: bool = False
 
     @property
     def undo(self) -> Undo:

@@ -39,6 +39,8 @@ def _tags(call: ActionCall, deadline: float) -> list[Tag]:
         found.append(Tag("timeout", seconds, seconds))
     if call.no_effect:
         found.append(Tag("no effect"))
+    if call.idempotent:
+        found.append(Tag("idempotent"))
     if call.rollback is not None:
         if call.rollback_retries is not None and call.rollback_retries.times:
             found.append(Tag("rollback retries", _retries(call.rollback_retries)))

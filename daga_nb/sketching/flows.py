@@ -33,8 +33,8 @@ def sketch(
 
     Names are joined by ``>>``; ``(a >> b, c)`` stand side by side; ``;`` or a new line begins another chain.
     A name that appears again is the same action; one that is no identifier stands in quotes. Marks stand in
-    brackets behind a name: ``[no effect]``, ``[no rollback]``, ``[pivot]``, ``[save point]``,
-    ``[retries=3]``, ``[timeout=2]``; several with commas.
+    brackets behind a name: ``[no effect]``, ``[no rollback]``, ``[idempotent]``, ``[pivot]``,
+    ``[save point]``, ``[retries=3]``, ``[timeout=2]``; several with commas.
 
     Parameters
     ----------

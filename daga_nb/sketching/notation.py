@@ -22,12 +22,15 @@ __all__ = ["DEEPEST", "MARKS", "MOST_EDGES", "MOST_TEXT", "Drawing", "Token", "o
 MARKS = {
     "no effect": "it leaves nothing behind, so there is nothing to undo",
     "no rollback": "it has an effect, and nothing that undoes it",
+    "idempotent": "called again with the same key, nothing more happens",
     "pivot": "the point of no return: once it has succeeded, the run never turns back",
     "save point": "the run may go back to it once, and forward again; save point=3: so often",
     "retries": "retries=3: so often it is tried again when it fails",
     "timeout": "timeout=2: so many seconds it may take",
 }
 """What can stand in brackets behind a name. The list is closed."""
+
+_FLAGS = frozenset({"no effect", "no rollback", "idempotent", "pivot"})  # without a number
 
 MOST_TEXT, MOST_EDGES, DEEPEST = 50_000, 100_000, 40
 """The longest text, the most edges and the deepest group that are read."""
@@ -234,7 +237,7 @@ class _Reader:
                 raise self._wrong(f"{name!r} has the mark {word!r} already, with another number", start, end)
 
     def _number(self, word: str, number: str | None, start: int, end: int) -> float | bool:
-        if word in ("no effect", "no rollback", "pivot"):
+        if word in _FLAGS:
             if number is not None:
                 raise self._wrong(f"{word!r} takes no number", start, end)
             return True

@@ -23,6 +23,9 @@ OPTIONS = tuple(
 )
 """The options of an action."""
 
+# An action never takes this over from its place: to call again what is not idempotent does it twice.
+_OWN = "idempotent"
+
 
 def sketched(plan: Plan, calls: Sequence[ActionCall]) -> tuple[str, ...]:
     """Give the names of the actions that are simulated."""
@@ -58,8 +61,8 @@ def _in_place(name: str, action: Any, place: Any, call: ActionCall) -> DagaActio
     undone = own is not None and rollback_of(own) is not None
     options = {}
     for option in OPTIONS:
-        unsaid = own is None or getattr(own, option) == getattr(DagaAction, option)
-        if before is not None and unsaid and not (option == "no_effect" and undone):
+        said = own is not None and (option == _OWN or getattr(own, option) != getattr(DagaAction, option))
+        if before is not None and not said and not (option == "no_effect" and undone):
             options[option] = getattr(before, option)
     made: DagaAction[Any, Any] = DagaAction(action, name=name, **options)
     registered = rollback_of(before) if before is not None else None

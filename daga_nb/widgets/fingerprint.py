@@ -20,7 +20,7 @@ __all__ = ["fingerprint", "source_of"]
 
 _SIMPLE = (int, str, bytes, bool, type(None), type(...))
 _METHODS = (FunctionType, staticmethod, classmethod)
-_OPTIONS = ("no_effect", "in_thread", "rollback_timeout")
+_OPTIONS = ("no_effect", "in_thread", "rollback_timeout", "idempotent")
 # How much of a value is looked at: what lies deeper, or beyond, is compared by identity.
 _DEEPEST = 40
 _MOST = 20_000
