@@ -14,17 +14,13 @@ from daga_nb.action import EmptyAction, action_in, rollback_of
 from daga_nb.core.moves import Policy, RollbackOrder
 from daga_nb.core.plan import Plan
 from daga_nb.designed import Designed
-from daga_nb.engine.admission import OnFailure
 from daga_nb.engine.calls import ActionCall
-from daga_nb.engine.fault_plan import Faults
 from daga_nb.engine.retries import NEVER, Retries
-from daga_nb.engine.run import FlowRun
-from daga_nb.engine.sync import run_to_end
-from daga_nb.engine.world import Observe
 from daga_nb.errors import FlowDefinitionError
 from daga_nb.graphs import checked, name_of
 from daga_nb.nodes import call_of
 from daga_nb.options import Options
+from daga_nb.running import Running
 from daga_nb.utils import Batch, DagaFlowUtils
 
 __all__ = ["DagaFlow"]
@@ -35,7 +31,7 @@ O = TypeVar("O")  # noqa: E741
 Node = Callable[..., Any]
 
 
-class DagaFlow(Designed, Generic[I, O]):
+class DagaFlow(Designed, Running[I], Generic[I, O]):
     """A workflow: a directed acyclic graph of actions, run as a saga.
 
     The graph is checked and copied at construction, and never changed. The flow holds no state of any
@@ -185,105 +181,6 @@ class DagaFlow(Designed, Generic[I, O]):
 
     def _rollbacks(self) -> list[Any]:
         return [rollback_of(action) for action in self._actions]
-
-    def start(
-        self,
-        input: I | None = None,
-        *,
-        faults: Faults = (),
-        on_failure: OnFailure = "rollback",
-        observe: Observe | None = None,
-    ) -> FlowRun:
-        """Give a run that has run nothing yet. It needs no event loop until it is awaited.
-
-        Parameters
-        ----------
-        input
-            What the actions without predecessors get, in a list.
-        faults
-            What goes wrong, planned in advance: faults, texts of them, or a `FaultPlan`. Each run counts its
-            own calls.
-        on_failure
-            ``"rollback"``, or ``"pause"``: nothing is rolled back until somebody decides (`FlowRun.retry`,
-            `FlowRun.skip`, `FlowRun.rollback`).
-        observe
-            Gives what the world is like, plainly or async: a dictionary, a set, a list. It is called before
-            the first action, and when the run has ended; `FlowRun.world` says what is other.
-
-        Raises
-        ------
-        FaultError
-            If a fault could never be seen.
-        """
-        return FlowRun(self, input, faults, on_failure=on_failure, observe=observe)
-
-    async def run(
-        self, input: I | None = None, *, faults: Faults = (), observe: Observe | None = None
-    ) -> list[Any]:
-        """Run the flow, and give the results of its last batch (`FlowRun.outputs` has every sink).
-
-        Raises
-        ------
-        DagaFlowError
-            If an action failed, after the rollback: the actions' own exceptions, then one `RollbackError` for
-            each rollback that failed.
-
-        Warns
-        -----
-        FaultNotFired
-            If faults were planted that have never struck.
-        """
-        return await self.start(input, faults=faults, observe=observe).finish()
-
-    def run_sync(
-        self, input: I | None = None, *, faults: Faults = (), observe: Observe | None = None
-    ) -> list[Any]:
-        """Do what `run` does, from plain code or inside a running loop.
-
-        Inside a running loop, nested calls end in the reverse order of their beginning, and a second call
-        holds the first one up; in a notebook ``await flow.run()`` is the better way.
-
-        >>> async def double(results): return results[0] * 2
-        >>> async def show(results): return f"got {results[0]}"
-        >>> DagaFlow([(double, show)]).run_sync(21)
-        ['got 42']
-        """
-        return run_to_end(self.run(input, faults=faults, observe=observe))
-
-    async def try_action(
-        self, name: str, inputs: Sequence[Any] | None = None, *, error: BaseException | None = None
-    ) -> FlowRun:
-        """Run one action alone, with inputs given by hand, and give the run of it, ended.
-
-        Its predecessors are not called; they stand in the run with the given results. `FlowRun.rollback` then
-        tries the rollback. Never raises for the action.
-
-        Parameters
-        ----------
-        name
-            The action.
-        inputs
-            What its predecessors would have given, in their order; for an action without, the input.
-        error
-            Raised in place of the action, whose rollback is then tried at once.
-
-        Raises
-        ------
-        ForkError
-            If there are too many inputs, or too few.
-
-        Examples
-        --------
-        >>> import asyncio
-        >>> async def quote(results): return 842.0
-        >>> async def pay(results): return f"paid {results[0]}"
-        >>> run = asyncio.run(DagaFlow([(quote, pay)]).try_action("pay", [12.5]))
-        >>> run.results["pay"], run.state.word
-        ('paid 12.5', 'succeeded')
-        """
-        from daga_nb.debug.fork import try_action
-
-        return await try_action(self, name, inputs, error)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
         from daga_nb.render.picture import picture_of_flow

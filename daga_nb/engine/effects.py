@@ -124,6 +124,13 @@ class Effects:
                 self.entries.append(entry._replace(seq=0, at=0.0))
                 self._tally.add(self.entries[-1])
 
+    def restore(self, entries: Iterable[Entry]) -> None:
+        """Begin with what this run has written before, in another process."""
+        with self._lock:
+            for entry in entries:
+                self.entries.append(entry)
+                self._tally.add(entry)
+
     def count(self, name: Any, key: Any) -> int:
         """Give how often an effect is in the world now."""
         place = _checked_name(name), _text_of_key(key)

@@ -19,32 +19,25 @@ from daga_nb.engine.calls import ActionCall
 from daga_nb.engine.driver import Driver
 from daga_nb.engine.fault_plan import Faults
 from daga_nb.engine.faults import find_node
-from daga_nb.engine.log import Log
 from daga_nb.engine.inherit import NOTHING_INHERITED, Inherited
+from daga_nb.engine.log import Log
 from daga_nb.engine.tags import tags_of
+from daga_nb.engine.telling import RunTelling
 from daga_nb.engine.views import ByName, ReadOnly, Subscription
 from daga_nb.engine.world import Observe, World, check_observe
 from daga_nb.errors import DagaError, RollbackError
 
 if TYPE_CHECKING:
-    import os
     from pathlib import Path
 
-    from matplotlib.figure import Figure
-
     from daga_nb.core.tags import Tag
-    from daga_nb.debug.history import History
-    from daga_nb.debug.story import Story
     from daga_nb.flow import DagaFlow
-    from daga_nb.render.picture import Picture
 
 __all__ = ["RunLook"]
 
 
-class RunLook:
-    """The half of a `FlowRun` that changes nothing."""
-
-    _history: History | None = None
+class RunLook(RunTelling):
+    """The part of a `FlowRun` that can be seen while it goes on, and changes nothing."""
 
     def __init__(
         self,
@@ -84,6 +77,17 @@ class RunLook:
     def id(self) -> str:
         """A name for this run that no other run has."""
         return self._id
+
+    @property
+    def journal(self) -> Path | None:
+        """The file in which the run is written down; None if it is not."""
+        log = self._driver.log
+        return None if log is None else log.log.path
+
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """What ran when the process ended, in a resumed run, until it is gone on with; in plan order."""
+        return tuple(self.plan.names[node] for node in sorted(self._driver.lost))
 
     @property
     def flow(self) -> DagaFlow[Any, Any]:
@@ -259,45 +263,3 @@ class RunLook:
     def subscribe_effects(self, observer: Callable[[Entry], object]) -> Subscription:
         """Have `observer` called with each effect from now on, on the thread that tells of it."""
         return Subscription.to(self._driver.effects.observers, observer)
-
-    def take_notes(self) -> History:
-        """Keep from now on what is seen when each event happens: inputs, results, errors, as text.
-
-        A lab does so by itself. Without it, `story` has what can still be seen when it is asked for: of an
-        action that was tried several times, only its last error.
-        """
-        from daga_nb.debug.history import History
-
-        if self._history is None:
-            self._history = History(self)
-        return self._history
-
-    @property
-    def story(self) -> Story:
-        """The run so far as a value, to look back at, to save and to show."""
-        from daga_nb.debug.history import story_of
-
-        return story_of(self, self._history)
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the story so far to a file, as JSON; ``Story.load`` reads it. See `Story.save`."""
-        return self.story.save(path)
-
-    def report(self, path: str | os.PathLike[str]) -> Path:
-        """Write the run so far as one HTML page that works offline. See `Story.report`."""
-        return self.story.report(path)
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
-        return self.picture()._repr_mimebundle_(include, exclude)
-
-    def picture(self) -> Picture:
-        """Give the graph with its present states as a picture: the last cell of a notebook."""
-        from daga_nb.render.picture import picture_of_run
-
-        return picture_of_run(self)
-
-    def timeline(self) -> Figure:
-        """Give a timeline: a bar for each action and each rollback, batches and failure marked."""
-        from daga_nb.render.timeline import timeline
-
-        return timeline(self)

@@ -1,4 +1,4 @@
-"""Reads runs back from a journal. What is in a file is data of others: every field is checked, nothing executed."""
+"""Reads runs back from a journal: data of others, of which every field is checked and nothing executed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from daga_nb.journal.codec import LARGEST_VALUE
 from daga_nb.journal.file import Journal
 from daga_nb.journal.head import Shape, hash_of
 
-__all__ = ["MOST_EVENTS", "Kept", "error_in", "is_lost", "read"]
+__all__ = ["MOST_EVENTS", "Kept", "change", "error_in", "is_lost", "read"]
 
 MOST_EVENTS = 1_000_000
 """Events of the longest run that is read."""
@@ -107,10 +107,12 @@ def read(journal: Journal, run_id: str) -> Kept:
 def _read(journal: Journal, run_id: str) -> Kept:
     heads = journal.read(_HEAD, (run_id,))
     if not heads:
-        raise JournalError(f"there is no run {run_id[:60]!r} in {journal.path}: list_runs(...) shows what there is")
+        raise JournalError(
+            f"there is no run {run_id[:60]!r} in {journal.path}: list_runs(...) shows what there is"
+        )
     flow, created_at, plan, plan_hash, input = heads[0]
     if hash_of(plan) != plan_hash:
-        raise JournalError(f"run {run_id} in {journal.path} is damaged: its plan is not the one that was written")
+        raise JournalError(f"run {run_id} in {journal.path} is damaged: its plan is not what was written")
     shape = Shape.from_text(plan)
     rows = tuple(_row(fields, shape) for fields in _most(journal, _EVENTS, run_id))
     marks = tuple(_mark(number, fields, shape) for number, fields in _numbered(journal, _MARKS, run_id))
@@ -129,7 +131,9 @@ def _most(journal: Journal, sql: str, run_id: str) -> list[tuple[Any, ...]]:
 def _numbered(journal: Journal, sql: str, run_id: str) -> Iterator[tuple[int, tuple[Any, ...]]]:
     for wanted, (number, *fields) in enumerate(_most(journal, sql, run_id), 1):
         if number != wanted:
-            raise JournalError(f"run {run_id} in {journal.path} is damaged: something is missing before {number}")
+            raise JournalError(
+                f"run {run_id} in {journal.path} is damaged: something is missing before {number}"
+            )
         yield number, tuple(fields)
 
 
@@ -205,7 +209,8 @@ def _error(text: str) -> tuple[RecordedError, bool]:
         data = json.loads(_sized(text))
     except (ValueError, RecursionError) as error:
         raise JournalError(f"an error cannot be read: {error}") from None
-    texts = [data.get(field) for field in ("kind", "message", "traceback")] if isinstance(data, dict) else [None]
-    if not all(isinstance(one, str) for one in texts):
+    told = data if isinstance(data, dict) else {}
+    texts = [str(told[field]) for field in ("kind", "message", "traceback") if field in told]
+    if len(texts) < 3:
         raise JournalError("an error is not what it should be")
-    return RecordedError(*texts), data.get("lost") is True
+    return RecordedError(*texts), told.get("lost") is True

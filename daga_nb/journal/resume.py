@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from daga_nb.core.moves import SKIPPED, Undo
 from daga_nb.core.states import NodeState, RunState
 from daga_nb.engine.admission import OnFailure
 from daga_nb.engine.driver import Driver
@@ -15,7 +13,7 @@ from daga_nb.engine.log import Mark, Row
 from daga_nb.engine.outcomes import Outcome, lost
 from daga_nb.engine.run import FlowRun
 from daga_nb.engine.world import Observe
-from daga_nb.errors import ActionInterrupted, FlowChanged, JournalBusy, JournalError
+from daga_nb.errors import ActionInterrupted, FlowChanged, JournalBusy, JournalError, RollbackError
 from daga_nb.journal.codec import decode
 from daga_nb.journal.file import Journal, close_idle, open_journal
 from daga_nb.journal.head import Shape, differences
@@ -50,10 +48,10 @@ def resume(
         _check_flow(kept, flow)
         _check_may_go_on(kept, journal, most_resumes)
         log = RunLog.resumed(journal, run_id, (len(kept.rows), len(kept.entries), len(kept.marks)))
-        run = FlowRun(
-            flow, decode(kept.input), faults, on_failure=on_failure, observe=observe, log=log
-        )
+        run = FlowRun(flow, decode(kept.input), faults, on_failure=on_failure, observe=observe, log=log)
+        log.is_of(run)
         _restore(run._driver, kept)
+        log.rest(run.state.ended)
         return run
     finally:
         close_idle(journal)
@@ -65,7 +63,7 @@ def _check_flow(kept: Kept, flow: DagaFlow[Any, Any]) -> None:
     told = differences(then, now)
     if told:
         raise FlowChanged(
-            f"run {kept.run_id} is one of {kept.flow!r} as it was, and {flow.name!r} is another flow now: {told}. "
+            f"run {kept.run_id} of {kept.flow!r} was begun with another flow than {flow.name!r} is: {told}. "
             "Resume it with the flow that it was begun with; what its functions do may be mended"
         )
 
@@ -73,13 +71,110 @@ def _check_flow(kept: Kept, flow: DagaFlow[Any, Any]) -> None:
 def _check_may_go_on(kept: Kept, journal: Journal, most: int) -> None:
     held = journal.holders.get(kept.run_id)
     if held is not None and held.busy():
-        raise JournalBusy(f"run {kept.run_id} is being driven in this process: let that end, or cancel it, first")
+        raise JournalBusy(
+            f"run {kept.run_id} is being driven in this process: let that end, or cancel it, first"
+        )
     if kept.released:
         raise JournalError(
-            f"run {kept.run_id} was released: it never goes on, nor back, and a fork may have adopted what it did"
+            f"run {kept.run_id} was released: it never goes on, nor back; a fork may have adopted what it did"
         )
     if kept.resumed >= most and not kept.machine.run_state.ended:
         raise JournalError(
-            f"run {kept.run_id} was resumed {kept.resumed} times, and each time its process ended before anything "
-            f"came of it. Look at what kills it; most_resumes={kept.resumed + 1} tries once more"
+            f"run {kept.run_id} was resumed {kept.resumed} times, and each time its process ended before any "
+            f"call did. Look at what kills it; most_resumes={kept.resumed + 1} tries once more"
         )
+
+
+def _restore(driver: Driver, kept: Kept) -> None:
+    """Bring a fresh run to where the journal's story stops, and mark what was lost there."""
+    machine, outcomes = driver.machine, driver.outcomes
+    machine.undo[:] = kept.shape.undo
+    changes = [mark for mark in kept.marks if mark.kind == "undo"]
+    for row in kept.rows:
+        while changes and changes[0].after < row.event.seq:
+            change(machine, changes.pop(0))
+        _replay(driver, row)
+    for mark in changes:
+        change(machine, mark)
+    driver.effects.restore(kept.entries)
+    outcomes.find_cause(machine.failures)
+    driver.recorder.go_on_from(kept.created_at, kept.rows[-1].event.at if kept.rows else 0.0)
+    if machine.run_state.ended:
+        return
+    assert driver.log is not None
+    driver.log.mark(Mark(len(kept.rows), "resumed"))
+    last = {row.node: row for row in kept.rows}
+    found = []
+    for node, state in enumerate(machine.states):
+        if state is NodeState.RUNNING or state is NodeState.ROLLING_BACK:
+            _lose(driver, node)
+            found.append(node)
+        elif state is NodeState.UNKNOWN or state is NodeState.ROLLBACK_FAILED:
+            if is_lost(last[node]):  # found by an earlier process, which ended before it called it again
+                found.append(node)
+    driver.lost = tuple(found)
+
+
+def _lose(driver: Driver, node: int) -> None:
+    outcomes = driver.outcomes
+    outcomes.broken_off.add(node)
+    if driver.machine.states[node] is NodeState.RUNNING:
+        ended, reason = outcomes.forward(node, lost(_WHY))
+    else:
+        name = driver.plan.names[node]
+        error = ActionInterrupted(f"the rollback of {name!r}: {_WHY}")
+        ended, _ = outcomes.back(node, Outcome(None, error, None, None))
+        reason = _WHY
+    driver.recorder.record(node, ended, reason)
+
+
+def _replay(driver: Driver, row: Row) -> None:
+    """Take in one event of a process that has ended, with what its calls gave and raised."""
+    machine, outcomes, event, node = driver.machine, driver.outcomes, row.event, row.node
+    if node is None:
+        anew = machine.run_state is RunState.RECOVERING and event.state is RunState.RUNNING
+        machine.apply(event)
+        if anew:
+            outcomes.begin_anew()
+        return
+    before, state = machine.states[node], event.state
+    machine.apply(event)
+    if state is NodeState.RUNNING and before in (NodeState.FAILED, NodeState.UNKNOWN):
+        outcomes.forget(node, "forward")
+    elif state is NodeState.ROLLING_BACK and before is NodeState.ROLLBACK_FAILED:
+        outcomes.forget(node, "back")
+    elif state is NodeState.SUCCEEDED:
+        value = decode(_there(row.value, row))
+        if before in (NodeState.FAILED, NodeState.UNKNOWN):
+            outcomes.skip(node, value)
+        else:
+            outcomes.results[node] = value
+    elif state is NodeState.FAILED or state is NodeState.UNKNOWN:
+        outcomes.errors[node] = _error(driver, node, row, "in action")
+        if state is NodeState.UNKNOWN:
+            outcomes.lost.add(node)
+    elif state is NodeState.ROLLBACK_FAILED:
+        error = _error(driver, node, row, "in the rollback of action")
+        batch = driver.plan.batch_of[node] + 1
+        outcomes.rollback_errors[node] = RollbackError(driver.plan.names[node], batch, error)
+    elif row.outcome == "back":
+        outcomes.rollback_results[node] = None if row.value is None else decode(row.value)
+    if row.seconds is not None:
+        taken = outcomes.rollback_durations if row.outcome == "back" else outcomes.durations
+        taken[node] = row.seconds
+
+
+def _there(text: str | None, row: Row) -> str:
+    if text is None:
+        raise JournalError(f"event {row.event.seq}: {row.event} has nothing that belongs to it")
+    return text
+
+
+def _error(driver: Driver, node: int, row: Row, where: str) -> Exception:
+    error = error_in(_there(row.error, row))
+    batch = driver.plan.batch_of[node] + 1
+    place = f"{where} {row.event.node!r}, batch {batch}, attempt {row.event.attempt}"
+    error.add_note(f"{place}, in a process that has ended")
+    if error.traceback:
+        error.add_note(error.traceback)
+    return error

@@ -8,8 +8,8 @@ import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from time import time
-from typing import Any
-from weakref import finalize
+from typing import TYPE_CHECKING, Any
+from weakref import finalize, ref
 
 from daga_nb.core.entries import Entry
 from daga_nb.core.moves import Policy, Undo
@@ -20,6 +20,9 @@ from daga_nb.errors import JournalBusy, JournalError
 from daga_nb.journal.codec import encode
 from daga_nb.journal.file import Journal, Statement, close_idle, open_journal
 from daga_nb.journal.head import Shape, hash_of
+
+if TYPE_CHECKING:
+    from daga_nb.engine.run import FlowRun
 
 __all__ = ["Counts", "RunLog"]
 
@@ -57,6 +60,7 @@ class RunLog:
         self._take(open_journal(path, create=True), secrets.token_hex(6))
         self._head: tuple[str, str] | None = None  # the shape and the input, until they are written
         self._counts = _NOTHING
+        self._resumed = False
 
     @classmethod
     def resumed(cls, journal: Journal, run_id: str, counts: Counts) -> RunLog:
@@ -69,7 +73,7 @@ class RunLog:
         if before is not None:
             before.give_up()
         log._take(journal, run_id)
-        log._head, log._counts = None, counts
+        log._head, log._counts, log._resumed = None, counts, True
         return log
 
     def _take(self, journal: Journal, run_id: str) -> None:
@@ -77,9 +81,19 @@ class RunLog:
         self.run_id = run_id
         self._journal: Journal | None = journal
         self._given_up = False
+        self._run: ref[FlowRun] | None = None
         self._unsure = False  # whether the last write was broken off, and may have been done
         journal.holders[run_id] = self
         finalize(self, close_idle, journal)
+
+    def is_of(self, run: FlowRun) -> None:
+        """Take note of which object carries the run out."""
+        self._run = ref(run)
+
+    def busy(self) -> bool:
+        """Whether the run is being driven here now."""
+        run = None if self._run is None else self._run()
+        return run is not None and run.busy
 
     def give_up(self) -> None:
         """Write nothing more: another one does."""
@@ -87,7 +101,9 @@ class RunLog:
         self._journal = None
 
     def begin(self, plan: Plan, undo: Sequence[Undo], policy: Policy, input: Any) -> None:
-        """Take note of what run this is."""
+        """Take note of what run this is, unless the journal knows."""
+        if self._resumed:
+            return
         self._head = (Shape(plan, tuple(undo), policy).to_text(), encode(input))
 
     def encode(self, value: Any) -> str:
@@ -115,9 +131,7 @@ class RunLog:
         statements: list[Statement] = []
         if self._head is not None:
             shape, input = self._head
-            statements.append(
-                (_RUN, (self.run_id, self._flow, time(), shape, hash_of(shape), input))
-            )
+            statements.append((_RUN, (self.run_id, self._flow, time(), shape, hash_of(shape), input)))
         statements += [(_EVENT, self._event(row)) for row in rows]
         statements += [
             (_ENTRY, (self.run_id, number, json.dumps(entry.to_json())))
@@ -161,7 +175,7 @@ class RunLog:
             if self._in_file(journal) != self._counts:
                 close_idle(journal)
                 raise JournalError(
-                    f"run {self.run_id} was gone on with elsewhere since: flow.resume(...) shows how it stands"
+                    f"run {self.run_id} was gone on with elsewhere: flow.resume(...) shows how it stands"
                 )
             self._take(journal, self.run_id)
         assert self._journal is not None
