@@ -22,6 +22,7 @@ __all__ = [
     "ForkError",
     "FormatError",
     "IllegalTransition",
+    "JournalValueError",
     "LayoutWarning",
     "ObserveError",
     "RollbackError",
@@ -128,6 +129,10 @@ class StoryError(DagaError, ValueError):
 
 class FormatError(DagaError, ValueError):
     """A file that cannot be read as what it should be; the message names the file."""
+
+
+class JournalValueError(DagaError, TypeError):
+    """A value that the journal cannot keep or give back; the message says where, what, and what to do."""
 
 
 class ScenarioError(DagaError, ValueError):

@@ -1,0 +1,1 @@
+"""What outlives the kernel: the durable story of runs, and the values in it as text."""
