@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from daga_nb.debug.simulation import simulate
     from daga_nb.debug.story import Story
     from daga_nb.debug.sweep import sweep
+    from daga_nb.journal.kinds import journaled
     from daga_nb.sketching.flows import sketch
     from daga_nb.widgets.canvas import canvas
     from daga_nb.widgets.lab import lab
@@ -49,6 +50,7 @@ __all__ = [
     "check",
     "compare",
     "full_traceback",
+    "journaled",
     "lab",
     "scrub",
     "simulate",
@@ -64,6 +66,7 @@ _ON_FIRST_USE = {
     "check": "debug.exercise",
     "compare": "widgets.twin",
     "full_traceback": "widgets.postmortem",
+    "journaled": "journal.kinds",
     "lab": "widgets.lab",
     "scrub": "widgets.player",
     "simulate": "debug.simulation",

@@ -160,7 +160,7 @@ class FlowChanged(JournalError, ValueError):
 
 
 class JournalValueError(DagaError, TypeError):
-    """A value that a journal cannot keep; the message says where in it, what stands there, and what to do."""
+    """A value that the journal cannot keep or give back; the message says where, what, and what to do."""
 
 
 class RecordedError(DagaError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from daga_nb.journal import kinds
 from daga_nb.meta import DagaMeta
 
 
@@ -11,6 +12,13 @@ from daga_nb.meta import DagaMeta
 def _registry_of_its_own(monkeypatch):
     """Give each test an empty registry of action classes, and leave the real one as it was."""
     monkeypatch.setattr(DagaMeta, "REGISTERED_ACTIONS", {})
+
+
+@pytest.fixture(autouse=True)
+def _journaled_classes_as_they_were(monkeypatch):
+    """Let a test mark classes for the journal, and forget them."""
+    for name in ("_BY_NAME", "_BY_CLASS"):
+        monkeypatch.setattr(kinds, name, dict(getattr(kinds, name)))
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ ARROWS = {
     "errors": set(),
     "core": {"errors"},
     "engine": {"core", "errors"},
+    "journal": {"core", "engine", "errors"},
     "meta": set(),
     "action": {"engine", "meta", "errors"},
     "simulated": {"engine"},
@@ -221,7 +222,7 @@ def test_nothing_imports_the_widgets_but_the_package_on_first_use():
 
 def test_what_is_loaded_on_first_use_stands_in_one_table():
     rooms = {place.split(".")[0] for place in daga_nb._ON_FIRST_USE.values()}
-    assert rooms <= {"debug", "sketching", "widgets"}
+    assert rooms <= {"debug", "journal", "sketching", "widgets"}
     assert set(daga_nb._ON_FIRST_USE) <= set(daga_nb.__all__)
     others = set(daga_nb.__all__) - set(daga_nb._ON_FIRST_USE)
     assert others <= set(vars(daga_nb)), "all else is there at once"

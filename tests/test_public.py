@@ -26,6 +26,7 @@ TOP = [
     "check",
     "compare",
     "full_traceback",
+    "journaled",
     "lab",
     "scrub",
     "simulate",
@@ -55,6 +56,7 @@ def test_the_names_of_the_modules_are_the_same_things():
     from daga_nb.engine.triggers import When
     from daga_nb.errors import DagaFlowError
     from daga_nb.flow import DagaFlow
+    from daga_nb.journal.kinds import journaled
     from daga_nb.sketching.flows import sketch
     from daga_nb.widgets.canvas import canvas
     from daga_nb.widgets.lab import lab
@@ -63,7 +65,7 @@ def test_the_names_of_the_modules_are_the_same_things():
     from daga_nb.widgets.twin import compare
 
     classes = (DagaAction, DagaFlow, DagaFlowError, Fault, FaultPlan, FlowRun, Retries, Scenario, Story, When)
-    here = (*classes, canvas, check, compare, full_traceback, lab, scrub, simulate, sketch, sweep)
+    here = (*classes, canvas, check, compare, full_traceback, journaled, lab, scrub, simulate, sketch, sweep)
     assert here == tuple(getattr(daga_nb, name) for name in TOP)
 
 
