@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from daga_nb.debug.story import Story
     from daga_nb.debug.sweep import sweep
     from daga_nb.journal.kinds import journaled
+    from daga_nb.journal.runs import list_runs
     from daga_nb.sketching.flows import sketch
     from daga_nb.widgets.canvas import canvas
     from daga_nb.widgets.lab import lab
@@ -52,6 +53,7 @@ __all__ = [
     "full_traceback",
     "journaled",
     "lab",
+    "list_runs",
     "scrub",
     "simulate",
     "sketch",
@@ -68,6 +70,7 @@ _ON_FIRST_USE = {
     "full_traceback": "widgets.postmortem",
     "journaled": "journal.kinds",
     "lab": "widgets.lab",
+    "list_runs": "journal.runs",
     "scrub": "widgets.player",
     "simulate": "debug.simulation",
     "sketch": "sketching.flows",

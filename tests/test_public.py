@@ -28,6 +28,7 @@ TOP = [
     "full_traceback",
     "journaled",
     "lab",
+    "list_runs",
     "scrub",
     "simulate",
     "sketch",
@@ -57,6 +58,7 @@ def test_the_names_of_the_modules_are_the_same_things():
     from daga_nb.errors import DagaFlowError
     from daga_nb.flow import DagaFlow
     from daga_nb.journal.kinds import journaled
+    from daga_nb.journal.runs import list_runs
     from daga_nb.sketching.flows import sketch
     from daga_nb.widgets.canvas import canvas
     from daga_nb.widgets.lab import lab
@@ -65,7 +67,20 @@ def test_the_names_of_the_modules_are_the_same_things():
     from daga_nb.widgets.twin import compare
 
     classes = (DagaAction, DagaFlow, DagaFlowError, Fault, FaultPlan, FlowRun, Retries, Scenario, Story, When)
-    here = (*classes, canvas, check, compare, full_traceback, journaled, lab, scrub, simulate, sketch, sweep)
+    tools = (
+        canvas,
+        check,
+        compare,
+        full_traceback,
+        journaled,
+        lab,
+        list_runs,
+        scrub,
+        simulate,
+        sketch,
+        sweep,
+    )
+    here = (*classes, *tools)
     assert here == tuple(getattr(daga_nb, name) for name in TOP)
 
 
@@ -154,6 +169,8 @@ RUN = {
     "input",
     "inputs_of",
     "next",
+    "journal",
+    "lost",
     "node_states",
     "outputs",
     "policy",
@@ -196,6 +213,7 @@ def test_only_what_blocks_is_async():
         "calls",
         "dag",
         "lint",
+        "resume",
         "run",
         "run_sync",
         "run_under",

@@ -37,6 +37,11 @@ class NextStep(NamedTuple):
         The display names of what failed, if somebody has to decide first what becomes of it.
     pivot
         The display name of the point of no return that the run has passed; else nothing.
+    again
+        The display names of what is called again, because it is not known how it ended when its process did;
+        the actions, or going back the rollbacks.
+    turning
+        Why the run turns back with the next step; else nothing.
     flaws
         What the ledger of effects, or who observed the world, has found wrong when all was rolled back, in
         words.
@@ -60,6 +65,8 @@ class NextStep(NamedTuple):
     undecided: tuple[str, ...] = ()
     pivot: str = ""
     flaws: str = ""
+    again: tuple[str, ...] = ()
+    turning: str = ""
 
     @property
     def what_is_left(self) -> str:
@@ -67,6 +74,12 @@ class NextStep(NamedTuple):
         return f"left: {_some(self.left)}" if self.left else ""
 
     def __str__(self) -> str:
+        if self.again:
+            what = "the rollback of " if self.state.back else ""
+            ended = "it" if len(self.again) == 1 else "they"
+            return f"next: {what}{_some(self.again)} again, as nobody knows how {ended} ended"
+        if self.turning:
+            return f"next: rolling back, because of {self.turning}"
         if self.undecided:
             forward = self.state is RunState.RUNNING
             failed = f"{'' if forward else 'the rollback of '}{_some(self.undecided)} failed"
@@ -102,9 +115,16 @@ def _some(names: tuple[str, ...]) -> str:
     return ", ".join(names[:_SHOWN]) + more
 
 
-def next_step(machine: Machine, undecided: Iterable[int] = (), effects: Iterable[Entry] = ()) -> NextStep:
+def next_step(
+    machine: Machine,
+    undecided: Iterable[int] = (),
+    effects: Iterable[Entry] = (),
+    *,
+    again: Iterable[int] = (),
+) -> NextStep:
     """Give what the next step of `machine` would do; nothing, while something is `undecided`.
 
+    What is called `again` is what was lost with its process.
     That nothing is left is only said if what the actions told of their `effects` does not say otherwise.
     """
     ready = machine.ready()
@@ -118,4 +138,11 @@ def next_step(machine: Machine, undecided: Iterable[int] = (), effects: Iterable
     pivot = "" if machine.pivot is None else plan.names[machine.pivot]
     state = machine.run_state
     flaws = Ledger(tuple(effects), plan, state).flaws if state is RunState.ROLLED_BACK else ""
-    return NextStep(ready.direction, batch, len(plan.batches), names, state, left, failed, pivot, flaws)
+    step = NextStep(ready.direction, batch, len(plan.batches), names, state, left, failed, pivot, flaws)
+    anew = tuple(again)
+    if not anew:
+        return step
+    direction: Direction = "back" if state.back else "forward"
+    names = tuple(plan.names[node] for node in anew)
+    batch = plan.batch_of[anew[0]] + 1
+    return step._replace(direction=direction, batch=batch, actions=names, again=names)

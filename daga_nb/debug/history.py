@@ -71,6 +71,8 @@ class History:
         run.subscribe(self._hear)
 
     def _hear(self, event: Event) -> None:
+        if event.seq <= len(self.notes):  # it had happened, and was told only now
+            return
         note = Note()
         try:
             note = note_of(self._run, event)

@@ -76,6 +76,12 @@ class Bearings:
         paused = machine.run_state is RunState.RUNNING or self._undo_failed()
         return machine.undecided() if paused and self.on_failure == "pause" else []
 
+    def turning_at_rest(self) -> str:
+        """Give why the run turns back as soon as it is driven again; nothing if it does not."""
+        due = [] if self.machine.running else self._due()
+        back = (RunState.ROLLING_BACK, RunState.RECOVERING)
+        return next((change.reason for change in due if change.state in back), "")
+
     def _turning(self) -> bool:
         """Whether the run is about to turn back, so that nothing more is called forward."""
         machine = self.machine

@@ -122,8 +122,14 @@ class Chronicle:
     def _call_again(self, node: int, again: Retry) -> None:
         forward = again.direction == "forward"
         self._record(node, NodeState.RUNNING if forward else NodeState.ROLLING_BACK, str(again))
-        self._outcomes.forget(node, again.direction)
-        self._inflight.begin([node], again.direction, again.delay)
+        self._begin_again([node], again.direction, again.delay)
+
+    def _begin_again(self, nodes: Sequence[int], direction: Direction, delay: float = 0.0) -> None:
+        try:
+            self._inflight.begin(nodes, direction, delay)
+        finally:  # only now have the observers been told, who may ask how the last call ended
+            for node in nodes:
+                self._outcomes.forget(node, direction)
 
     def repeat(self, nodes: Sequence[int], lost: Collection[int] = ()) -> None:
         """Call what failed once more: the actions, or going back the rollbacks."""
@@ -136,8 +142,7 @@ class Chronicle:
         for node in nodes:
             why = "called again: its outcome was lost" if node in lost else "tried again"
             self._record(node, NodeState.RUNNING if forward else NodeState.ROLLING_BACK, why)
-            self._outcomes.forget(node, direction)
-        self._inflight.begin(nodes, direction)
+        self._begin_again(nodes, direction)
 
     def mend(self, turning: Callable[[], bool]) -> None:
         """Call what was shown as under way and not called yet, because the engine was struck in between."""

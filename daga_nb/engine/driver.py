@@ -115,6 +115,7 @@ class Driver(Bearings):
         first = len(self.machine.events)
         with self.seat.sit() as still_seated:
             self.inflight.reach()
+            self.recorder.check()
             if self.cancelled and self.stands:  # for that it stood still, past its pivot; now it is to go on
                 self.cancelled = False
                 self.inflight.resume()
@@ -196,7 +197,10 @@ class Driver(Bearings):
                 self.outcomes.find_cause(machine.failures)
             self.recorder.record(change.node, change.state, change.reason)
             if change.state is RunState.RUNNING:
-                self.outcomes.begin_anew()
+                try:
+                    self.recorder.write()  # who is told now may ask what is forgotten next
+                finally:
+                    self.outcomes.begin_anew()
         if machine.run_state is RunState.ROLLING_BACK:
             self.closing = ""
         if (machine.run_state.ended and not self.closing) or (self.stands and not inflight.tasks):

@@ -205,7 +205,10 @@ class RunLook(RunTelling):
     @property
     def next(self) -> NextStep:
         """What the next step would do, forward or back; as text, in words."""
-        step = next_step(self._driver.machine, self._driver.undecided(), self.effects)
+        driver = self._driver
+        step = next_step(driver.machine, driver.undecided(), self.effects, again=driver.called_again())
+        if driver.lost and not step.again:
+            step = step._replace(turning=driver.turning_at_rest())
         if self.world is None or not self.world.left or step.state is not RunState.ROLLED_BACK:
             return step
         return step._replace(flaws=", ".join(filter(None, (step.flaws, "the world is not as it was before"))))

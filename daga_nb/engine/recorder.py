@@ -89,6 +89,10 @@ class Recorder:
         self._off_at = perf_counter()
         self._origin = self._off_at - at
 
+    def tell_nobody(self) -> None:
+        """Take what was recorded so far as known: there was nobody yet to be told."""
+        self._untold.clear()
+
     def inherit(self, node: int, reason: str) -> None:
         """Write down, before the start, that another run has done an action."""
         machine = self.machine
@@ -120,6 +124,17 @@ class Recorder:
         machine.apply(event)
         if self.observers:
             self._tell(event)
+
+    def check(self) -> None:
+        """Make sure that the run may go on from here.
+
+        Raises
+        ------
+        DagaError
+            If it goes on elsewhere.
+        """
+        if self._log is not None:
+            self._log.log.check()
 
     def write(self) -> None:
         """Write into the log what is not there yet, then tell the observers of it.

@@ -109,10 +109,10 @@ def _restore(driver: Driver, kept: Kept) -> None:
         if state is NodeState.RUNNING or state is NodeState.ROLLING_BACK:
             _lose(driver, node)
             found.append(node)
-        elif state is NodeState.UNKNOWN or state is NodeState.ROLLBACK_FAILED:
-            if is_lost(last[node]):  # found by an earlier process, which ended before it called it again
-                found.append(node)
+        elif state in (NodeState.UNKNOWN, NodeState.ROLLBACK_FAILED) and is_lost(last[node]):
+            found.append(node)  # by an earlier process, which ended before it called it again
     driver.lost = tuple(found)
+    driver.recorder.tell_nobody()
 
 
 def _lose(driver: Driver, node: int) -> None:

@@ -3,8 +3,8 @@
 State is never stored: it is folded from the events. What was written is never changed. That an attempt of an
 action, or of its rollback, has one outcome and no second one is an index, so that no bug can break it.
 
-No rule here calls ``json_valid``: SQLite before 3.41 does not even open a file with it whose schema it is told
-not to trust. That values are JSON is checked where they are read.
+No rule here calls ``json_valid``: SQLite before 3.41 does not even open a file with it if it is told not to
+trust schemas. That values are JSON is checked where they are read.
 """
 
 from __future__ import annotations
