@@ -571,7 +571,7 @@ def test_the_signature_of_the_front_door():
     for method in (DagaFlow.run, DagaFlow.run_sync, DagaFlow.start):
         parameters = inspect.signature(method).parameters
         more = ["on_failure", "observe"] if method is DagaFlow.start else ["observe"]
-        assert list(parameters) == ["self", "input", "faults", *more]
+        assert list(parameters) == ["self", "input", "faults", *more, "journal"]
         assert parameters["input"].default is None
 
 
