@@ -68,7 +68,10 @@ class Running(Generic[I]):
             from daga_nb.journal.run_log import RunLog
 
             log = RunLog(journal, _flow(self).name)
-        return FlowRun(_flow(self), input, faults, on_failure=on_failure, observe=observe, log=log)
+        run = FlowRun(_flow(self), input, faults, on_failure=on_failure, observe=observe, log=log)
+        if log is not None:
+            log.is_of(run)
+        return run
 
     async def run(
         self,

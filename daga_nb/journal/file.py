@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import sqlite3
 import threading
@@ -16,7 +17,7 @@ from weakref import WeakValueDictionary
 from daga_nb.errors import JournalBusy, JournalError
 from daga_nb.journal.schema import APPLICATION, SCHEMA, VERSION
 
-__all__ = ["LARGEST_TEXT", "Journal", "close_idle", "open_journal"]
+__all__ = ["LARGEST_TEXT", "Journal", "close_idle", "open_journal", "opened"]
 
 LARGEST_TEXT = 64 * 2**20
 """Bytes of the longest text that is read from a journal: the shape of a very large flow."""
@@ -40,11 +41,14 @@ class Journal:
         Where the file is.
     holders
         What in this process works with each run, by its id, as long as that is there.
+    guests
+        How many work with it now without a run of their own.
     """
 
     def __init__(self, path: Path, *, create: bool) -> None:
         self.path = path
         self.holders: WeakValueDictionary[str, Any] = WeakValueDictionary()
+        self.guests = 0
         self._process = os.getpid()
         self._lock = threading.RLock()
         self._connection = _connected(path, create)
@@ -108,7 +112,7 @@ _opening = threading.RLock()
 
 
 def open_journal(path: str | os.PathLike[str], *, create: bool) -> Journal:
-    """Give the journal in a file, for all of this process the same.
+    """Give the journal in a file, for all of this process the same; it may be closed at any time (`opened`).
 
     Raises
     ------
@@ -120,17 +124,42 @@ def open_journal(path: str | os.PathLike[str], *, create: bool) -> Journal:
     found = _checked_path(path)
     with _opening:
         journal = _open.get(found)
-        if journal is not None and journal._process != os.getpid():
-            journal = None  # it stays open in the parent; closing it here would let go of the parent's locks
         if journal is None:
             journal = _open[found] = Journal(found, create=create)
         return journal
 
 
+@contextmanager
+def opened(path: str | os.PathLike[str], *, create: bool) -> Iterator[Journal]:
+    """Give the journal in a file, which stays open inside; afterwards only if something holds a run in it.
+
+    Raises
+    ------
+    JournalBusy
+        If another process has it.
+    JournalError
+        If it is none, or cannot be read and written.
+    """
+    with _opening:
+        journal = open_journal(path, create=create)
+        journal.guests += 1
+        if _open.get(journal.path) is not journal:
+            # A run that held it was collected between these lines, on this very thread, and closed it.
+            journal = open_journal(path, create=create)
+            journal.guests += 1
+    try:
+        yield journal
+    finally:
+        with _opening:
+            journal.guests -= 1
+        close_idle(journal)
+
+
 def close_idle(journal: Journal) -> None:
     """Let other processes have the file, unless something here still works with it."""
     with _opening:
-        if not list(journal.holders.values()) and _open.get(journal.path) is journal:
+        idle = not journal.guests and not list(journal.holders.values())
+        if idle and _open.get(journal.path) is journal:
             del _open[journal.path]
             journal.close()
 
@@ -139,6 +168,26 @@ def close_idle(journal: Journal) -> None:
 def _close_all() -> None:
     for journal in list(_open.values()):
         journal.close()
+
+
+def _leave_to_the_parent() -> None:
+    """Keep a forked child from ever closing what its parent has open.
+
+    Closing is what frees the connection, at the latest when the child ends, and it would remove the file's
+    WAL under the parent, whose further commits would go nowhere. So it is never freed: it stands in a cycle,
+    and the collector is told to leave alone all that was inherited.
+    """
+    global _opening
+    _opening = threading.RLock()  # a thread that is not here may have it
+    if _open:
+        inherited: list[Any] = list(_open.values())
+        inherited.append(inherited)
+        _open.clear()
+        gc.freeze()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_to_the_parent)
 
 
 def _checked_path(path: str | os.PathLike[str]) -> Path:

@@ -15,7 +15,7 @@ from daga_nb.engine.run import FlowRun
 from daga_nb.engine.world import Observe
 from daga_nb.errors import ActionInterrupted, FlowChanged, JournalBusy, JournalError, RollbackError
 from daga_nb.journal.codec import decode
-from daga_nb.journal.file import Journal, close_idle, open_journal
+from daga_nb.journal.file import Journal, opened
 from daga_nb.journal.head import Shape, differences
 from daga_nb.journal.reading import Kept, change, error_in, is_lost, read
 from daga_nb.journal.run_log import RunLog
@@ -42,19 +42,17 @@ def resume(
     most_resumes: int = MOST_RESUMES,
 ) -> FlowRun:
     """Give the run, as it stood, ready to go on. See `DagaFlow.resume`."""
-    journal = open_journal(path, create=False)
-    try:
+    with opened(path, create=False) as journal:
         kept = read(journal, run_id)
         _check_flow(kept, flow)
         _check_may_go_on(kept, journal, most_resumes)
         log = RunLog.resumed(journal, run_id, (len(kept.rows), len(kept.entries), len(kept.marks)))
         run = FlowRun(flow, decode(kept.input), faults, on_failure=on_failure, observe=observe, log=log)
-        log.is_of(run)
         _restore(run._driver, kept)
+        log.take_over(journal)  # only now: a run that could not be given takes nothing away
+        log.is_of(run)
         log.rest(run.state.ended)
         return run
-    finally:
-        close_idle(journal)
 
 
 def _check_flow(kept: Kept, flow: DagaFlow[Any, Any]) -> None:

@@ -18,7 +18,7 @@ from daga_nb.engine.log import Mark, Row
 from daga_nb.engine.preview import whole
 from daga_nb.errors import JournalBusy, JournalError
 from daga_nb.journal.codec import encode
-from daga_nb.journal.file import Journal, Statement, close_idle, open_journal
+from daga_nb.journal.file import Journal, Statement, close_idle, opened
 from daga_nb.journal.head import Shape, hash_of
 
 if TYPE_CHECKING:
@@ -57,32 +57,35 @@ class RunLog:
 
     def __init__(self, path: str | os.PathLike[str], flow: str) -> None:
         self._flow = whole(flow)
-        self._take(open_journal(path, create=True), secrets.token_hex(6))
+        self._run: ref[FlowRun] | None = None
+        self._given_up = False
+        self._unsure = False  # whether the last write was broken off, and may have been done
+        with opened(path, create=True) as journal:
+            self._take(journal, secrets.token_hex(6))
         self._head: tuple[str, str] | None = None  # the shape and the input, until they are written
         self._counts = _NOTHING
         self._resumed = False
 
     @classmethod
     def resumed(cls, journal: Journal, run_id: str, counts: Counts) -> RunLog:
-        """Give what goes on writing a run that is in the journal.
-
-        What wrote it before, in this process, writes nothing more.
-        """
+        """Give what goes on writing a run that is in the journal, once it has taken the run over."""
         log = cls.__new__(cls)
-        before = journal.holders.get(run_id)
-        if before is not None:
-            before.give_up()
-        log._take(journal, run_id)
+        log.path, log.run_id, log._journal, log._run = journal.path, run_id, None, None
+        log._given_up = log._unsure = False
         log._head, log._counts, log._resumed = None, counts, True
         return log
+
+    def take_over(self, journal: Journal) -> None:
+        """Hold the run from now on. What wrote it before, in this process, writes nothing more."""
+        before = journal.holders.get(self.run_id)
+        if before is not None:
+            before.give_up()
+        self._take(journal, self.run_id)
 
     def _take(self, journal: Journal, run_id: str) -> None:
         self.path: Path = journal.path
         self.run_id = run_id
         self._journal: Journal | None = journal
-        self._given_up = False
-        self._run: ref[FlowRun] | None = None
-        self._unsure = False  # whether the last write was broken off, and may have been done
         journal.holders[run_id] = self
         finalize(self, close_idle, journal)
 
@@ -171,13 +174,12 @@ class RunLog:
     def _held(self) -> Journal:
         """Give the journal, opened again if others could have had it meanwhile."""
         if self._journal is None:
-            journal = open_journal(self.path, create=False)
-            if self._in_file(journal) != self._counts:
-                close_idle(journal)
-                raise JournalError(
-                    f"run {self.run_id} was gone on with elsewhere: flow.resume(...) shows how it stands"
-                )
-            self._take(journal, self.run_id)
+            with opened(self.path, create=False) as journal:
+                if self._in_file(journal) != self._counts:
+                    raise JournalError(
+                        f"run {self.run_id} was gone on with elsewhere: flow.resume(...) shows how it stands"
+                    )
+                self._take(journal, self.run_id)
         assert self._journal is not None
         return self._journal
 
