@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from helpers import Gate, action, flow_of, play, told, words
+from helpers import Gate, flow_of, play, told, words
 from journals import everything, files_of, in_a_fork, python, said
 from long import LONG
 

@@ -162,6 +162,12 @@ class Driver(Bearings):
         self.recorder.write()
         return cancelled
 
+    @property
+    def through(self) -> bool:
+        """Whether the run has ended, and nothing of its story is still to be written."""
+        written = self.log is None or not self.log.behind
+        return self.machine.run_state.ended and written and not self.closing
+
     def check_apart(self) -> None:
         """Refuse a caller who could only wait for ever.
 

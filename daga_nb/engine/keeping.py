@@ -119,10 +119,9 @@ class Keeping:
         with self._lock:
             self._entries.append(entry)
             try:
-                self.log.append((), self._entries, ())
+                self._append()
             except JournalError:
                 return  # it stands here still: the loop of the run writes it, or says that it cannot
-            self._entries.clear()
 
     def gather(self, entries: Iterable[Entry]) -> None:
         """Take in effects that the run begins with."""
@@ -135,6 +134,11 @@ class Keeping:
 
     # ------------------------------------------------------------------- writing
 
+    @property
+    def behind(self) -> bool:
+        """Whether something was gathered that is not written."""
+        return bool(self._rows or self._entries or self._marks)
+
     def write(self) -> None:
         """Write what was gathered.
 
@@ -145,11 +149,15 @@ class Keeping:
         """
         with self._lock:
             self.log.check()
-            if self._rows or self._entries or self._marks:
-                self.log.append(self._rows, self._entries, self._marks)
-                self._rows, self._entries, self._marks = [], [], []
+            self._append()
         if self._machine.run_state.ended:
             self.log.rest(ended=True)
+
+    def _append(self) -> None:
+        # All of it, always: after a write that was broken off, the log finds out how much of it was done.
+        if self.behind:
+            self.log.append(self._rows, self._entries, self._marks)
+            self._rows, self._entries, self._marks = [], [], []
 
 
 def recorded(error: BaseException, lost: bool) -> str:
