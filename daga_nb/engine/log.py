@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -80,8 +80,10 @@ class Log(Protocol):
     @property
     def path(self) -> Path: ...  # noqa: D102
 
-    def begin(self, plan: Plan, undo: Sequence[Undo], policy: Policy, input: Any) -> None:
-        """Take note of what run this is, before anything of it is written.
+    def begin(
+        self, plan: Plan, undo: Sequence[Undo], policy: Policy, input: Any, busy: Callable[[], bool]
+    ) -> None:
+        """Take note of what run this is, before anything of it is written; `busy` tells whether it goes on.
 
         Raises
         ------

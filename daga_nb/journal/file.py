@@ -25,7 +25,8 @@ _OLDEST = (3, 37)  # the first with STRICT tables
 _WAIT = 0.5  # seconds that the lock of a process which is just ending is waited for
 _CHECK = 0.5  # seconds that a check of the whole file may take; what is read is checked anyway
 
-Statement = tuple[str, Sequence[Any]]
+Statement = tuple[str, Sequence[Sequence[Any]]]
+"""SQL, and the rows that it is carried out with."""
 
 
 class Journal:
@@ -50,7 +51,7 @@ class Journal:
         self._connection = _connected(path, create)
         try:
             with _told(path):
-                _prepare(self._connection, path)
+                _prepare(self._connection, path, check=not create)
         except BaseException:
             self._connection.close()
             raise
@@ -67,8 +68,8 @@ class Journal:
             connection = self._connection
             connection.execute("BEGIN IMMEDIATE")
             try:
-                for sql, values in statements:
-                    connection.execute(sql, values)
+                for sql, rows in statements:
+                    connection.executemany(sql, rows)
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:
@@ -171,14 +172,16 @@ def _connected(path: Path, create: bool) -> sqlite3.Connection:
         raise JournalError(f"the journal {path} cannot be opened: {error}") from error
 
 
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    """Take the lock, check that it is a journal or make it one."""
+def _prepare(connection: sqlite3.Connection, path: Path, *, check: bool) -> None:
+    """Take the lock, check that it is a journal or make it one; `check` its pages if they are to be read."""
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST_TEXT)
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
     for pragma in ("trusted_schema=OFF", "cell_size_check=ON", "foreign_keys=ON", "locking_mode=EXCLUSIVE"):
         connection.execute(f"PRAGMA {pragma}")
     if not _is_empty(connection):
         _check_format(connection, path)
+        if check:
+            _check_pages(connection, path)
     connection.execute("PRAGMA journal_mode=WAL")
     # NORMAL could lose the last commits when the power fails: a saga that forgets what it did undoes nothing.
     connection.execute("PRAGMA synchronous=FULL")
@@ -206,7 +209,6 @@ def _check_format(connection: sqlite3.Connection, path: Path) -> None:
     # A trigger or a view of somebody else's would be carried out with the next write.
     if sorted(str(sql) for (sql,) in found) != sorted(SCHEMA):
         raise JournalError(f"{path} has other tables than a journal: it is not opened")
-    _check_pages(connection, path)
 
 
 def _check_pages(connection: sqlite3.Connection, path: Path) -> None:

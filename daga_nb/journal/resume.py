@@ -47,10 +47,10 @@ def resume(
         kept = read(journal, run_id)
         _check_flow(kept, flow)
         _check_may_go_on(kept, journal, most_resumes)
-        log = RunLog.resumed(journal, run_id, (len(kept.rows), len(kept.entries), len(kept.marks)))
+        log = RunLog.resumed(journal.path, run_id, (len(kept.rows), len(kept.entries), len(kept.marks)))
         run = FlowRun(flow, decode(kept.input), faults, on_failure=on_failure, observe=observe, log=log)
-        log.is_of(run)
         _restore(run._driver, kept)
+        log.take_over(journal)
         log.rest(run.state.ended)
         return run
     finally:
@@ -71,9 +71,7 @@ def _check_flow(kept: Kept, flow: DagaFlow[Any, Any]) -> None:
 def _check_may_go_on(kept: Kept, journal: Journal, most: int) -> None:
     held = journal.holders.get(kept.run_id)
     if held is not None and held.busy():
-        raise JournalBusy(
-            f"run {kept.run_id} is being driven in this process: let that end, or cancel it, first"
-        )
+        raise JournalBusy(f"run {kept.run_id} goes on in this process: let that end, or cancel it, first")
     if kept.released:
         raise JournalError(
             f"run {kept.run_id} was released: it never goes on, nor back; a fork may have adopted what it did"

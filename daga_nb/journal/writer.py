@@ -123,8 +123,7 @@ class Writer:
         return _tag("dict", trees)
 
 
-def _dumps(tree: Any) -> str:
-    return json.dumps(tree, allow_nan=False, check_circular=False, separators=(",", ":"))
+_dumps = json.JSONEncoder(allow_nan=False, check_circular=False, separators=(",", ":")).encode
 
 
 def _tag(tag: str, value: Any) -> dict[str, Any]:
