@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 from daga_nb.errors import JournalBusy, JournalError
 from daga_nb.journal.schema import APPLICATION, SCHEMA, VERSION
 
-__all__ = ["LARGEST_TEXT", "Journal", "close_idle", "open_journal"]
+__all__ = ["LARGEST_TEXT", "Journal", "close_idle", "opened"]
 
 LARGEST_TEXT = 64 * 2**20
 """Bytes of the longest text that is read from a journal: the shape of a very large flow."""
@@ -30,7 +30,7 @@ Statement = tuple[str, Sequence[Sequence[Any]]]
 
 
 class Journal:
-    """The one connection of this process to one file. `open_journal` gives it.
+    """The one connection of this process to one file. `opened` gives it.
 
     SQLite's own lock keeps other processes out for as long as it is open, and ends with this process, however
     that ends. So no two kernels can both go on with a run.
@@ -39,12 +39,15 @@ class Journal:
     ----------
     path
         Where the file is.
+    leases
+        How many work with it just now.
     holders
         What in this process works with each run, by its id, as long as that is there.
     """
 
     def __init__(self, path: Path, *, create: bool) -> None:
         self.path = path
+        self.leases = 0
         self.holders: WeakValueDictionary[str, Any] = WeakValueDictionary()
         self._process = os.getpid()
         self._lock = threading.RLock()
@@ -108,8 +111,11 @@ _open: dict[Path, Journal] = {}
 _opening = threading.RLock()
 
 
-def open_journal(path: str | os.PathLike[str], *, create: bool) -> Journal:
-    """Give the journal in a file, for all of this process the same.
+@contextmanager
+def opened(path: str | os.PathLike[str], *, create: bool) -> Iterator[Journal]:
+    """Have the journal in a file inside, for all of this process the same.
+
+    Behind, it stays open if something holds a run of it.
 
     Raises
     ------
@@ -125,13 +131,19 @@ def open_journal(path: str | os.PathLike[str], *, create: bool) -> Journal:
             journal = None  # it stays open in the parent; closing it here would let go of the parent's locks
         if journal is None:
             journal = _open[found] = Journal(found, create=create)
-        return journal
+        journal.leases += 1  # what is collected as garbage meanwhile may have been its last holder
+    try:
+        yield journal
+    finally:
+        with _opening:
+            journal.leases -= 1
+            close_idle(journal)
 
 
 def close_idle(journal: Journal) -> None:
     """Let other processes have the file, unless something here still works with it."""
     with _opening:
-        if not list(journal.holders.values()) and _open.get(journal.path) is journal:
+        if not journal.leases and not list(journal.holders.values()) and _open.get(journal.path) is journal:
             del _open[journal.path]
             journal.close()
 

@@ -15,7 +15,7 @@ from daga_nb.engine.run import FlowRun
 from daga_nb.engine.world import Observe
 from daga_nb.errors import ActionInterrupted, FlowChanged, JournalBusy, JournalError, RollbackError
 from daga_nb.journal.codec import decode
-from daga_nb.journal.file import Journal, close_idle, open_journal
+from daga_nb.journal.file import Journal, opened
 from daga_nb.journal.head import Shape, differences
 from daga_nb.journal.reading import Kept, change, error_in, is_lost, read
 from daga_nb.journal.run_log import RunLog
@@ -42,8 +42,7 @@ def resume(
     most_resumes: int = MOST_RESUMES,
 ) -> FlowRun:
     """Give the run, as it stood, ready to go on. See `DagaFlow.resume`."""
-    journal = open_journal(path, create=False)
-    try:
+    with opened(path, create=False) as journal:
         kept = read(journal, run_id)
         _check_flow(kept, flow)
         _check_may_go_on(kept, journal, most_resumes)
@@ -53,8 +52,6 @@ def resume(
         log.take_over(journal)
         log.rest(run.state.ended)
         return run
-    finally:
-        close_idle(journal)
 
 
 def _check_flow(kept: Kept, flow: DagaFlow[Any, Any]) -> None:

@@ -18,7 +18,7 @@ from daga_nb.engine.log import Mark, Row
 from daga_nb.engine.preview import whole
 from daga_nb.errors import JournalBusy, JournalError, JournalValueError
 from daga_nb.journal.codec import encode
-from daga_nb.journal.file import Journal, Statement, close_idle, open_journal
+from daga_nb.journal.file import Journal, Statement, close_idle, opened
 from daga_nb.journal.head import Shape, hash_of
 
 __all__ = ["Counts", "RunLog"]
@@ -58,9 +58,9 @@ class RunLog:
 
     def __init__(self, path: str | os.PathLike[str], flow: str) -> None:
         self._flow = whole(flow)
-        journal = open_journal(path, create=True)
-        self._is(journal.path, secrets.token_hex(6))
-        self._take(journal)
+        with opened(path, create=True) as journal:
+            self._is(journal.path, secrets.token_hex(6))
+            self._take(journal)
         self._head: tuple[str, str] | None = None  # the shape and the input, until they are written
         self._counts = _NOTHING
         self._resumed = False
@@ -184,13 +184,12 @@ class RunLog:
     def _held(self) -> Journal:
         """Give the journal, opened again if others could have had it meanwhile."""
         if self._journal is None:
-            journal = open_journal(self.path, create=False)
-            if self._in_file(journal) != self._counts:
-                close_idle(journal)
-                raise JournalError(
-                    f"run {self.run_id} was gone on with elsewhere: flow.resume(...) shows how it stands"
-                )
-            self._take(journal)
+            with opened(self.path, create=False) as journal:
+                if self._in_file(journal) != self._counts:
+                    raise JournalError(
+                        f"run {self.run_id} was gone on with elsewhere: flow.resume(...) shows how it stands"
+                    )
+                self._take(journal)
         assert self._journal is not None
         return self._journal
 

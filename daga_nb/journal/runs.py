@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from daga_nb.core.states import NodeState, RunState, parse_state
 from daga_nb.errors import JournalError
-from daga_nb.journal.file import Journal, close_idle, open_journal
+from daga_nb.journal.file import Journal, opened
 from daga_nb.journal.reading import Kept, read
 
 if TYPE_CHECKING:
@@ -197,12 +197,9 @@ def list_runs(path: str | os.PathLike[str], *, flow: str | None = None) -> KeptR
     >>> [(kept.flow, kept.condition, kept.state.word) for kept in list_runs(path)]
     [('trip', 'open', 'running'), ('trip', 'finished', 'succeeded')]
     """
-    journal = open_journal(path, create=False)
-    try:
+    with opened(path, create=False) as journal:
         rows = journal.read(_RUNS, {"flow": flow, "most": MOST_RUNS})
         return KeptRuns(journal.path, [_run(journal, *row) for row in rows])
-    finally:
-        close_idle(journal)
 
 
 def _run(
@@ -244,8 +241,5 @@ def _condition(state: RunState, released: bool) -> Condition:
 
 
 def _kept(run: KeptRun) -> Kept:
-    journal = open_journal(run.path, create=False)
-    try:
+    with opened(run.path, create=False) as journal:
         return read(journal, run.run_id)
-    finally:
-        close_idle(journal)
