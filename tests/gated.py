@@ -164,6 +164,11 @@ class Gated:
             waiting = await self.settle()
             if waiting:  # not always the first: all are to stand at either gate while others do
                 self.gate.open(waiting[len(self.gate.opened) % len(waiting)])
+                continue
+            if over():
+                return
+            assert self.case.deaf or self.case.undo_hangs, "nobody moves, and it is not over"
+            await asyncio.sleep(0.5)  # of a clock that leaps
 
 
 async def _unmoved(work: Awaitable[Any]) -> None:

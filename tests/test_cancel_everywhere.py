@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from cancel_model import Case, Seen, after_cancel
+from clock import clocked, now
 from gate import watched
 from gated import Failure, Gated
 from long import share
@@ -86,9 +87,11 @@ assert len(CASES) == 20
 class Cut:
     """A case that is cancelled at the given gates, counted in calls let through; judged when it has ended."""
 
-    def __init__(self, case: Case, at: Sequence[int], way: str = "task", times: int = 1) -> None:
+    def __init__(
+        self, case: Case, at: Sequence[int], way: str = "task", times: int = 1, **options: Any
+    ) -> None:
         self.case, self.at, self.way, self.times = case, [*at], way, times
-        self.gated = Gated(case)
+        self.gated = Gated(case, **options)
         self.run = self.gated.run
         self.told: int | None = None  # how long the log was at the first cancel
         self._asked: list[asyncio.Task[Any]] = []
@@ -98,22 +101,43 @@ class Cut:
         before = asyncio.all_tasks()
         started = asyncio.Event()
         task = asyncio.ensure_future(WAYS[self.way](self, started))
-        await started.wait()
-        await self.gated.conduct(task.done, lambda gate: self._strike(gate, task))
-        ended = await result_of(task)
-        await asyncio.gather(*self._asked)
+        try:
+            task.add_done_callback(lambda _: setattr(self, "ended_at", now()))
+            await started.wait()
+            await self.gated.conduct(task.done, lambda gate: self.strike_at(gate, task))
+            ended = await result_of(task)
+            await asyncio.gather(*self._asked)
+            through = len(self.gated.gate.opened)
+            given_up = [str(event) for event in self.run.events if str(event.state) == "UNKNOWN"]
+            assert len(asyncio.all_tasks() - before) == len(given_up), "a task is left behind"
+            if self.told is not None:
+                self.judge(ended)
+                if not self.run.state.ended:
+                    await self.go_on()
+        finally:
+            self.gated.released.set()
+            self.gated.gate.open_wide()
+        await self.gated.settle()
         assert asyncio.all_tasks() == before, "a task is left behind"
-        if self.told is not None:
-            self.judge(ended)
-        return len(self.gated.gate.opened)
+        return through
 
-    def _strike(self, gate: int, task: asyncio.Task[Any]) -> None:
+    def strike_at(self, gate: int, task: asyncio.Future[Any]) -> None:
         if self.at and gate == self.at[0]:
             del self.at[0]
             if self.told is None:
-                self.told = len(self.gated.log)
+                self.told, self.struck_at = len(self.gated.log), now()
             for _ in range(self.times):
                 self.strike(task)
+
+    async def go_on(self) -> None:
+        """See that a run which was cancelled past its pivot stands, and goes on to its end."""
+        self.gated.gate.open_wide()
+        if self.run.undecided:
+            await self.run.retry()
+        await self.run.finish()
+        assert str(self.run.state) == "SUCCEEDED"
+        assert {*Seen(self.case, self.gated.log).now.values()} == {"done"}
+        assert self.gated.world == dict.fromkeys(self.case.parents, 1)
 
     # --------------------------------------------------------------------- ways to cancel
 
@@ -162,7 +186,8 @@ class Cut:
             watching.cancel()
             await asyncio.wait([watching])
 
-    strike: Callable[[asyncio.Task[Any]], object]
+    strike: Callable[[asyncio.Future[Any]], object]
+    struck_at = ended_at = 0.0
 
     # ---------------------------------------------------------------------------- judging
 
@@ -176,6 +201,7 @@ class Cut:
         assert type(ended) is ENDS[self.way], repr(ended)
         if self.way in ("task", "run", "stop button"):
             assert "was cancelled: " in ended.__notes__[0]
+        self.wanted = want
         begun = Counter(entry for entry in after if entry[0] in ("do", "undo"))
         assert begun == Counter({("undo", name): count for name, count in want.undos.items()})
         seen = Seen(case, log)  # holds the order, too
@@ -198,12 +224,12 @@ class Cut:
     def _judge_world(self, seen: Seen, ended: str) -> None:
         case = self.case
         left = {name for name, count in self.gated.world.items() if count}
-        assert left == seen.effects - case.no_effect - case.deaf
+        assert left == seen.effects - case.no_effect
         whole = case.rollback_failed and not (
             case.stop or case.undo_fails or case.undo_flaky or case.undo_hangs
         )
         if whole and ended != "RUNNING":
-            assert left <= case.no_undo
+            assert left <= case.no_undo | case.deaf
         if ended == "ROLLED_BACK" and case.rollback_failed:
             assert not left
 
@@ -230,12 +256,15 @@ ENDS: dict[str, type[BaseException]] = {
     "stop button": asyncio.CancelledError,
 }
 
+# Each way, and how often at once.
+COMMANDS = [*((way, 1) for way in WAYS), ("task", 2), ("run", 2), ("stop button", 2)]
+
 KNOWN = pytest.mark.parametrize("name", CASES)
 
 
-async def gates(case: Case) -> int:
+async def gates(case: Case, **options: Any) -> int:
     """Give how many gates a run has that nobody cancels."""
-    cut = Cut(case, [])
+    cut = Cut(case, [], **options)
     through = await cut.play()
     assert str(cut.run.state) in ("SUCCEEDED", "ROLLED_BACK", "ROLLBACK_INCOMPLETE")
     return through
@@ -246,8 +275,8 @@ def test_at_every_gate_in_every_way(name: str, counts: Callable[..., None]):
     case = CASES[name]
 
     async def sweep() -> int:
-        points = [(way, times, gate) for way in WAYS for times in (1, 2) for gate in range(await gates(case))]
-        chosen = share(points, about=name)
+        through = await gates(case)
+        chosen = share([(*how, gate) for how in COMMANDS for gate in range(through)], about=name)
         for way, times, gate in chosen:
             await Cut(case, [gate], way, times).play()
         return len(chosen)
@@ -270,3 +299,58 @@ def test_and_once_more_at_every_gate_of_what_follows(name: str, counts: Callable
         return tried
 
     counts("cancel again at every gate of the rollback", points=watched(sweep()), graphs=1)
+
+
+# ------------------------------------------------------------------------------- deadlines
+
+PATIENCE, GRACE = 5.0, 1.0
+
+LATE: dict[str, Case] = {
+    "a rollback hangs": Case(DIAMOND, undo_hangs=names("b")),
+    "rollbacks hang after a failure": Case(CHAIN, fails=names("d"), undo_hangs=names("b d")),
+    "a rollback hangs, and is called again": Case(CHAIN, undo_hangs=names("b"), undo_retries={"b": 1}),
+    "a rollback hangs, and stops the others": Case(WIDE, fails=names("e"), undo_hangs=names("c"), stop=True),
+    "actions do their work all the same": Case(DIAMOND, fails=names("d"), stubborn=names("b d")),
+    "an action does not end": Case(DIAMOND, deaf=names("c")),
+    "an action does not end, and rollbacks hang": Case(LAYERED, deaf=names("c g"), undo_hangs=names("a d")),
+    "an action does not end, eager": Case(ISLANDS, deaf=names("b"), undo_hangs=names("c"), eager=True),
+}
+
+
+@pytest.mark.parametrize("name", LATE)
+def test_what_does_not_end_is_given_up_at_its_deadline(name: str, counts: Callable[..., None]):
+    case = LATE[name]
+
+    async def sweep() -> int:
+        points = []
+        for gate in range(await gates(case, rollback_timeout=PATIENCE) + 1):
+            first = Cut(case, [gate], rollback_timeout=PATIENCE)
+            through = await first.play()
+            if first.told is not None:  # else it had ended
+                points += [(gate, other) for other in range(gate + 1, through + 1)]
+        chosen = share(points, one_in=5, about=name)
+        for gate, other in chosen:
+            for way in ("task", "run"):
+                cut = Cut(case, [gate, other], way, rollback_timeout=PATIENCE)
+                await cut.play()
+                assert cut.ended_at - cut.struck_at == waits(cut)
+        return 2 * len(chosen)
+
+    counts("cancel, and something does not end", points=clocked(sweep()), graphs=1)
+
+
+def waits(cut: Cut) -> float:
+    """Give how long a cancelled run takes in which nothing takes time but what does not end."""
+    case, log = cut.case, cut.gated.log
+    then, seen = Seen(case, log[: cut.told]), Seen(case, log)
+    lost = {name for name in case.deaf if then.now.get(name) == "doing"}
+    called = {name for name in then.now if then.now[name] == "undoing"} | {*cut.wanted.undos} | lost
+
+    def ends(node: str) -> float:
+        begins = max((ends(one) for one in called if seen.is_undone_first(one, node)), default=0.0)
+        calls = 1 if node in lost else 0
+        if node in case.undo_hangs:
+            calls = cut.wanted.undos[node] + (then.now[node] == "undoing")
+        return begins + PATIENCE * calls
+
+    return (PATIENCE + GRACE if lost else 0.0) + max(map(ends, called), default=0.0)
