@@ -155,7 +155,7 @@ class Gated:
 
         Each time all stand still, `strike` is told how many were let through by then.
         """
-        self.loop = asyncio.get_running_loop()
+        self.loop, idle = asyncio.get_running_loop(), 0
         while True:
             waiting = await self.settle()
             if over():
@@ -167,6 +167,8 @@ class Gated:
                 continue
             if over():
                 return
+            idle += 1
+            assert idle < 500, "it goes on for ever"
             assert self.case.deaf or self.case.undo_hangs, "nobody moves, and it is not over"
             await asyncio.sleep(0.5)  # of a clock that leaps
 
