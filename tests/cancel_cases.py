@@ -46,7 +46,9 @@ CASES = {
     "layered, some without a rollback": Case(
         LAYERED, fails=names("f"), no_undo=names("a d f"), no_effect=names("a")
     ),
-    "uneven, eager, one at a time": Case(UNEVEN, fails=names("f"), eager=True, max_parallel=1),
+    "uneven, eager, one at a time": Case(
+        UNEVEN, fails=names("f"), eager=True, max_parallel=1, threads=names("b e")
+    ),
     "uneven, what ended last first": Case(UNEVEN, fails=names("f"), eager=True, order="completion"),
     "islands, retries": Case(
         ISLANDS,

@@ -129,20 +129,23 @@ class Cut:
         before, after = log[: self.told], log[self.told :]
         want = after_cancel(case, before)
         states = {name: str(state) for name, state in run.states.items()}
-        assert states == want.states
-        assert str(run.state) == want.run
+        assert states == want.states, f"states: {states}, and the model says {want.states}"
+        assert str(run.state) == want.run, f"the run: {run.state}, and the model says {want.run}"
         assert type(ended) is ENDS[self.way], repr(ended)
         if self.way in ("task", "run", "stop button"):
             assert "was cancelled: " in ended.__notes__[0]
         self.wanted = want
         begun = Counter(entry for entry in after if entry[0] in ("do", "undo"))
-        assert begun == Counter({("undo", name): count for name, count in want.undos.items()})
+        undos = Counter({("undo", name): count for name, count in want.undos.items()})
+        assert begun == undos, f"called: {begun}, and the model says {undos}"
         seen = Seen(case, log)  # holds the order, too
-        self._judge_errors(seen, states)
+        doing = {name for name, state in Seen(case, before).now.items() if state == "doing"}
+        self._judge_errors(doing - case.threads - case.stubborn - case.deaf, states)
         self._judge_world(seen, want.run)
 
-    def _judge_errors(self, seen: Seen, states: dict[str, str]) -> None:
-        cut = {name for what, name in self.gated.log[self.told :] if what == "do cut"}
+    def _judge_errors(self, cut: set[str], states: dict[str, str]) -> None:
+        struck = {name for what, name in self.gated.log[self.told :] if what == "do cut"}
+        assert struck == cut, f"interrupted: {struck}, and the model says {cut}"
         for name, error in self.run.errors.items():
             if name in cut:
                 assert type(error) is ActionInterrupted
