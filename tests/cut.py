@@ -79,6 +79,13 @@ class Cut:
         started.set()
         return await self.run.finish()
 
+    async def by_task_that_steps(self, started: asyncio.Event) -> Any:
+        self.strike = lambda task: task.cancel()
+        started.set()
+        while self.run.next.direction:
+            await self.run.step()
+        return await self.run.finish()
+
     async def by_run(self, started: asyncio.Event) -> Any:
         self.strike = lambda task: self._asked.append(asyncio.ensure_future(self.run.cancel()))
         started.set()
@@ -179,6 +186,7 @@ async def result_of(task: asyncio.Future[Any]) -> Any:
 
 WAYS: dict[str, Callable[[Cut, asyncio.Event], Awaitable[Any]]] = {
     "task": Cut.by_task,
+    "task that steps": Cut.by_task_that_steps,
     "run": Cut.by_run,
     "timeout": Cut.by_timeout,
     "sibling": Cut.by_sibling,
@@ -186,6 +194,7 @@ WAYS: dict[str, Callable[[Cut, asyncio.Event], Awaitable[Any]]] = {
 }
 ENDS: dict[str, type[BaseException]] = {
     "task": asyncio.CancelledError,
+    "task that steps": asyncio.CancelledError,
     "run": asyncio.CancelledError,
     "timeout": TimeoutError,
     "sibling": ExceptionGroup,

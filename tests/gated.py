@@ -20,8 +20,8 @@ class Failure(Exception):
 class Gated:
     """The flow of a case, a run of it, the world its effects are in, and the log of its calls."""
 
-    def __init__(self, case: Case, **options: Any) -> None:
-        self.case, self.gate = case, Gate()
+    def __init__(self, case: Case, gate: Gate | None = None, **options: Any) -> None:
+        self.case, self.gate = case, gate or Gate()
         self.log: list[Entry] = []
         self.world: dict[str, int] = dict.fromkeys(case.parents, 0)
         self.released = asyncio.Event()  # lets go of what does not end by itself
