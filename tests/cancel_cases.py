@@ -34,7 +34,6 @@ CASES = {
     "chain": Case(CHAIN),
     "chain, the last fails": Case(CHAIN, fails=names("d")),
     "chain, eager, undos fail": Case(CHAIN, fails=names("d"), undo_fails=names("b d"), eager=True),
-    "diamond": Case(DIAMOND),
     "diamond, undone along the graph": Case(DIAMOND, fails=names("d"), order="graph"),
     "diamond, in threads": Case(DIAMOND, fails=names("d"), threads=names("b d")),
     "diamond, a failed one is left": Case(DIAMOND, fails=names("b"), rollback_failed=False),
@@ -60,6 +59,9 @@ CASES = {
     ),
     "trip, from a save point": Case(TRIP, fails=names("pay"), save_points={"quote": 1}),
     "trip, past a pivot": Case(TRIP, pivots=names("quote"), threads=names("car")),
+    "chain, a save point past the pivot": Case(
+        CHAIN, flaky={"d": 1}, pivots=names("a"), save_points={"b": 2}
+    ),
     "order, a pivot in the middle": Case(
         ORDER, flaky={"ship": 1, "charge": 1}, retries={"ship": 1, "charge": 1}, pivots=names("charge")
     ),

@@ -71,6 +71,7 @@ class Seen:
         self.did: Counter[str] = Counter()  # calls
         self.undid: Counter[str] = Counter()
         self.tries: Counter[str] = Counter()  # calls of the rollback since the last of the action
+        self.redone: Counter[str] = Counter()  # how often it was done again after it had been undone
         self.ended: list[str] = []
         for what, node in log:
             getattr(self, "_" + what.replace(" ", "_"))(node)
@@ -78,6 +79,7 @@ class Seen:
     def _do(self, node: str) -> None:
         assert self.now.get(node) in (None, "failed", "undone", "cut"), f"{node}: done while {self.now[node]}"
         assert all(self.now.get(parent) == "done" for parent in self.case.parents[node]), f"{node}: too early"
+        self.redone[node] += self.now.get(node) == "undone"
         self.now[node] = "doing"
         self.did[node] += 1
         self.tries[node] = 0
@@ -160,8 +162,7 @@ def after_cancel(case: Case, log: Sequence[Entry]) -> End:
             now[node] = "failed"  # cut
     now = {node: "failed" if state == "cut" else state for node, state in now.items()}
     if case.pivots & {node for node, state in now.items() if state == "done"}:
-        names = {"done": "SUCCEEDED", "failed": "FAILED"}
-        return End({n: names[now[n]] if n in now else "PENDING" for n in case.parents}, "RUNNING", Counter())
+        return _past_the_pivot(case, seen, now)
     settles = {n for n, state in now.items() if state == "done"}
     settles |= {n for n, state in now.items() if state == "failed" and case.rollback_failed} - case.no_undo
     owed = settles | {n for n, state in now.items() if state == "undoing"}
@@ -192,6 +193,21 @@ def after_cancel(case: Case, log: Sequence[Entry]) -> End:
     left |= {n for n, state in states.items() if state == "FAILED"} - harmless
     undos = Counter({n: calls[n] for n in reached if calls[n]})
     return End(states, "ROLLBACK_INCOMPLETE" if left else "ROLLED_BACK", undos)
+
+
+def _past_the_pivot(case: Case, seen: Seen, now: dict[str, str]) -> End:
+    """Give where it stands: where it is, or at its save point if it goes back there, or is on the way."""
+    assert not case.undo_fails | case.no_undo
+    through = {node for node, state in now.items() if state == "done"}
+    undos: Counter[str] = Counter()
+    for node, times in case.save_points.items():
+        saved = {one for one in case.parents if case.depth(one) <= case.depth(node)}
+        turns = {"failed", "undoing"} & {*now.values()}
+        if turns and saved <= through and max(seen.redone.values()) < times:
+            undos = Counter({one for one in now.keys() - saved if now[one] in ("done", "failed")})
+            now = now | dict.fromkeys(now.keys() - saved, "undone")
+    words = {"done": "SUCCEEDED", "failed": "FAILED", "undone": "ROLLED_BACK"}
+    return End({n: words[now[n]] if n in now else "PENDING" for n in case.parents}, "RUNNING", undos)
 
 
 def _undo(case: Case, node: str, seen: Seen, begun: bool) -> tuple[int, bool]:
