@@ -7,11 +7,12 @@ CHROMIUM := $(shell command -v chromium || command -v chromium-browser || comman
 ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 CODE := daga_nb tests benchmarks tools notebooks
 
-.PHONY: help lab test lint format types unit bench notebooks picture clean
+.PHONY: help lab test test-long lint format types unit bench notebooks picture clean
 
 help:
 	@echo "make lab        install, and open JupyterLab on the first notebook"
 	@echo "make test       install what the tests need, and run them all"
+	@echo "make test-long  the same, and every point of every sweep (make test tries a share of them)"
 	@echo "make lint       ruff; also make format, make types (mypy), make unit (pytest)"
 	@echo "make bench      build, run and rollback beside a hand-written ready queue"
 	@echo "make notebooks  execute the notebooks, and save them with their outputs"
@@ -21,6 +22,11 @@ lab: $(VENV)/lab
 	$(BIN)/jupyter lab $(ROOT) notebooks/01_first_flow.ipynb
 
 test: lint types unit
+
+# Sweeps try everything, which may take them longer than any other test.
+test-long: export DAGA_NB_LONG = 1
+test-long: LIMIT = --timeout 1800
+test-long: test
 
 lint: $(VENV)/test
 	$(BIN)/ruff check $(CODE)
@@ -39,10 +45,10 @@ ifeq ($(CI),true)
 	@echo "CI=true leaves nothing out, and there is no Chromium for the browser tests" >&2; exit 1
 endif
 endif
-	$(BIN)/python -m pytest -n auto -m "not browser"
+	$(BIN)/python -m pytest $(LIMIT) -n auto -m "not browser"
 ifneq ($(CHROMIUM),)
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "browser and not alone"
-	$(BIN)/python -m pytest -m alone
+	$(BIN)/python -m pytest $(LIMIT) -n 2 --dist loadfile -m "browser and not alone"
+	$(BIN)/python -m pytest $(LIMIT) -m alone
 endif
 ifeq ($(CHROMIUM),)
 	@echo

@@ -1,11 +1,15 @@
-"""Fixtures for all tests."""
+"""Fixtures for all tests, and the summary of what they tried."""
 
 from __future__ import annotations
 
 import pytest
+from counts import counted, counts, lines
+from long import extent
 
 from daga_nb.journal import kinds
 from daga_nb.meta import DagaMeta
+
+__all__ = ["counts"]
 
 
 @pytest.fixture(autouse=True)
@@ -25,3 +29,12 @@ def _journaled_classes_as_they_were(monkeypatch):
 def done():
     """Give the list in which the actions of a test write down what they do."""
     return []
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Print how much the sweeps have tried."""
+    said = lines(counted(report for reports in terminalreporter.stats.values() for report in reports))
+    if said:
+        terminalreporter.section(f"what was tried ({extent()})")
+        for line in said:
+            terminalreporter.line(line)

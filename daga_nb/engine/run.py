@@ -256,7 +256,8 @@ class FlowRun(RunVerdict):
 
         Running async actions are cancelled; a thread cannot be stopped, so it is waited for, up to the
         deadline. Who awaits `finish` gets a `CancelledError`. A run that has ended stays as it is. One that
-        has passed a pivot is not rolled back: it stands still, and `finish` goes on with it.
+        has passed a pivot is not rolled back: it stands still, and `finish` goes on with it. An action that
+        was stopped has failed: after a save point that lies past the pivot, the run goes back there first.
         """
         driver = self._driver
         driver.check_apart()
