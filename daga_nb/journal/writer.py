@@ -11,7 +11,7 @@ from typing import Any
 from daga_nb.journal.bounds import DEEPEST, LARGEST_VALUE, MOST_DIGITS, check_keys, too_deep
 from daga_nb.journal.kinds import kind_of_class
 from daga_nb.journal.refusals import ATTRIBUTE, ITEM, KEY, MEMBER, Place, refusal, refused
-from daga_nb.journal.scalars import Scalar, scalar_of
+from daga_nb.journal.scalars import Scalar, read_scalar, scalar_of
 
 __all__ = ["Writer"]
 
@@ -76,9 +76,15 @@ class Writer:
         elif scalar.kind is int:
             self._spend(value.bit_length() // 4)
         try:
-            return _tag(scalar.tag, scalar.write(value))
+            text = scalar.write(value)
         except ValueError as error:
             raise refused(place, str(error)) from error
+        try:
+            # Tried at once: a zone may not be found again, and Python 3.11 drops an offset of microseconds.
+            read_scalar(scalar, text)
+        except ValueError as error:
+            raise refused(place, f"could not be read again: {error}") from error
+        return _tag(scalar.tag, text)
 
     def _parts(self, value: Any, kind: type, place: Place, depth: int) -> Any:
         if kind is list:
