@@ -660,7 +660,7 @@ def waiting(done, fails, delay=60.0):
             raise Boom("not yet")
         return "b"
 
-    b = DagaAction(flaky, name="b", retries=Retries(3, delay=delay))
+    b = DagaAction(flaky, name="b", retries=Retries(3, wait=delay))
     b.on_rollback(lambda results: done.append("undo b"))
     return DagaFlow([(action([], "a"), b), (b, action([], "c"))])
 
@@ -694,7 +694,7 @@ def test_a_retry_whose_time_had_come_is_lost_like_any_call(path):
                 await gate.wait()
             raise Boom("not yet")
 
-        b = DagaAction(flaky, name="b", retries=Retries(3, delay=delay))
+        b = DagaAction(flaky, name="b", retries=Retries(3, wait=delay))
         b.on_rollback(lambda results, context: done.append(f"undo b {context.outcome}"))
         return DagaFlow([(action([], "a"), b)])
 
