@@ -68,10 +68,7 @@ class Running(Generic[I]):
             from daga_nb.journal.run_log import RunLog
 
             log = RunLog(journal, _flow(self).name)
-        run = FlowRun(_flow(self), input, faults, on_failure=on_failure, observe=observe, log=log)
-        if log is not None:
-            log.is_of(run)
-        return run
+        return FlowRun(_flow(self), input, faults, on_failure=on_failure, observe=observe, log=log)
 
     async def run(
         self,

@@ -74,7 +74,6 @@ class _Connection:
     def __init__(self, real: sqlite3.Connection, disk: Disk) -> None:
         self._real = real
         self._disk = disk
-        self._before: tuple[Any, ...] | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
@@ -85,8 +84,6 @@ class _Connection:
         if word == "BEGIN":
             disk.begin()
             disk.strike("BEGIN")
-        elif word == "INSERT":
-            disk.strike("INSERT")
         elif word == "COMMIT":
             disk.strike("last")
             disk.strike("COMMIT")
@@ -94,3 +91,7 @@ class _Connection:
         if word == "COMMIT":
             disk.strike("after")
         return done
+
+    def executemany(self, sql: str, rows: Any) -> Any:
+        self._disk.strike("INSERT")
+        return self._real.executemany(sql, rows)

@@ -287,25 +287,6 @@ def test_the_file_stays_open_for_who_has_just_come(path, done, monkeypatch):
     assert len(list_runs(path)) == 2
 
 
-def test_a_run_that_is_collected_while_the_file_is_being_asked_for(path, done, monkeypatch):
-    run = begun(flow_of(done, CHAIN), path)
-    real, asked = file.open_journal, []
-
-    def open_journal(*args, **more):
-        nonlocal run
-        journal = real(*args, **more)
-        asked.append(journal)
-        run = None
-        gc.collect()
-        return journal
-
-    monkeypatch.setattr(file, "open_journal", open_journal)
-    assert [kept.condition for kept in list_runs(path)] == ["open"]
-    assert len(asked) == 2
-    assert asked[0] is not asked[1]
-    assert is_free(path)
-
-
 # --------------------------------------------------------------------------- letting the file go
 
 

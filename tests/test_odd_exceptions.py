@@ -9,8 +9,9 @@ from typing import Any
 import networkx as nx
 import pytest
 from gate import watched
+from widget_page import Page
 
-from daga_nb import DagaAction, DagaFlow, DagaFlowError, Fault, FlowRun
+from daga_nb import DagaAction, DagaFlow, DagaFlowError, Fault, FlowRun, lab
 from daga_nb.errors import ActionInterrupted, describe, kind_of
 
 
@@ -178,6 +179,36 @@ class Case:
             return type(error) is RuntimeError and error.__cause__ is self.error
         return error is self.error
 
+    def judge(self, fate: str, where: str, ended: BaseException | None) -> None:
+        """Hold the run, and what its `finish` raised if that is known, against the table."""
+        assert self.undone == ["ok", "odd", "first"]
+        odd = "ROLLED_BACK" if where == "do" else "ROLLBACK_FAILED"
+        states = {name: str(state) for name, state in self.run.states.items()}
+        assert states == {"first": "ROLLED_BACK", "ok": "ROLLED_BACK", "odd": odd}
+        assert self.run.state == ("ROLLED_BACK" if where == "do" else "ROLLBACK_INCOMPLETE")
+        story = [str(event.state) for event in self.run.events if event.node == "odd"]
+        assert story == ["RUNNING", "FAILED", "ROLLING_BACK", odd]
+        own = self.run.errors["odd"]
+        assert [*self.run.errors] == ["odd"]
+        expected = [own]
+        if where == "undo":
+            assert (type(own), str(own)) == (ValueError, "the failure")
+            late = self.run.rollback_errors["odd"]
+            assert self.is_it(late.error)
+            assert late.__cause__ is late.error
+            expected.append(late)
+        elif fate == "as it is":
+            assert self.is_it(own)
+        else:
+            assert type(own) is ActionInterrupted
+            assert self.is_it(own.__cause__)
+        if fate == "raised":
+            assert ended is None or ended is self.error
+        elif ended is not None:
+            assert isinstance(ended, DagaFlowError)
+            assert [id(error) for error in ended.exceptions] == [id(error) for error in expected]
+            assert ended.run is self.run
+
 
 async def end_of(run: FlowRun) -> BaseException:
     try:
@@ -187,65 +218,21 @@ async def end_of(run: FlowRun) -> BaseException:
     raise AssertionError("it did not fail")
 
 
+@pytest.mark.parametrize("where", ["do", "undo"])
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("kind", KINDS)
-def test_raised_by_an_action(kind: str, place: str):
+def test_raised_by_an_action_or_its_rollback(kind: str, place: str, where: str, counts: Callable[..., None]):
     make, fate = KINDS[kind]
 
     async def work() -> None:
-        case = Case(make(), place, "do")
+        case = Case(make(), place, where)
         error = await end_of(case.run)
-        assert case.undone == ["ok", "odd", "first"]
-        assert [str(state) for state in case.run.states.values()] == ["ROLLED_BACK"] * 3
-        assert case.run.state == "ROLLED_BACK"
-        story = [str(e.state) for e in case.run.events if e.node == "odd"]
-        assert story == ["RUNNING", "FAILED", "ROLLING_BACK", "ROLLED_BACK"]
-        kept = case.run.errors["odd"]
-        if fate == "as it is":
-            assert case.is_it(kept)
-        else:
-            assert type(kept) is ActionInterrupted
-            assert case.is_it(kept.__cause__)
-        if fate == "raised":
-            assert error is case.error
-        else:
-            assert isinstance(error, DagaFlowError)
-            assert len(error.exceptions) == 1
-            assert error.exceptions[0] is kept
-            assert error.run is case.run
-            if kind not in NOT_FORMATTED:
-                assert "Traceback" in "".join(traceback.format_exception(error))
+        case.judge(fate, where, error)
+        if fate != "raised" and kind not in NOT_FORMATTED:
+            assert "Traceback" in "".join(traceback.format_exception(error))
 
     watched(work())
-
-
-@pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("kind", KINDS)
-def test_raised_by_a_rollback(kind: str, place: str):
-    make, fate = KINDS[kind]
-
-    async def work() -> None:
-        case = Case(make(), place, "undo")
-        error = await end_of(case.run)
-        assert case.undone == ["ok", "odd", "first"]
-        assert {name: str(state) for name, state in case.run.states.items()} == {
-            "first": "ROLLED_BACK",
-            "ok": "ROLLED_BACK",
-            "odd": "ROLLBACK_FAILED",
-        }
-        assert case.run.state == "ROLLBACK_INCOMPLETE"
-        late = case.run.rollback_errors["odd"]
-        assert case.is_it(late.error)
-        assert late.__cause__ is late.error
-        if fate == "raised":
-            assert error is case.error
-        else:
-            assert isinstance(error, DagaFlowError)
-            own, last = error.exceptions
-            assert (type(own), str(own)) == (ValueError, "the failure")
-            assert last is late
-
-    watched(work())
+    counts("odd exceptions, awaited", raised=1)
 
 
 @pytest.mark.parametrize("where", ["before", "after", "rollback"])
@@ -287,17 +274,45 @@ class Harmless(Case):
         self.flow = DagaFlow([(first, sibling), (first, odd)])
 
 
-@pytest.mark.parametrize("kind", [name for name, (_, fate) in KINDS.items() if fate == "raised"])
-def test_what_ends_the_process_does_not_leave_a_stepped_run(kind: str):
+@pytest.mark.parametrize("where", ["do", "undo"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_step_raises_it_and_the_end_says_it(kind: str, where: str):
+    make, fate = KINDS[kind]
+
     async def work() -> None:
-        for where in ("do", "undo"):
-            case = Case(KINDS[kind][0](), "async", where)
-            while case.run.next.direction:
-                await case.run.step()
-            assert case.undone == ["ok", "odd", "first"]
-            assert await end_of(case.run) is case.error
+        case = Case(make(), "async", where)
+        while case.run.next.direction:
+            await case.run.step()
+        case.judge(fate, where, await end_of(case.run))
 
     watched(work())
+
+
+@pytest.mark.parametrize("place", ["thread", "async"])
+@pytest.mark.parametrize("where", ["do", "undo"])
+def test_a_run_of_the_lab_shows_it_and_the_loop_goes_on(where: str, place: str, counts: Callable[..., None]):
+    """Out of the lab's task a KeyboardInterrupt would stop the kernel."""
+
+    async def in_a_lab(kind: str) -> None:
+        make, fate = KINDS[kind]
+        case = Case(make(), place, where)
+        page = Page(lab(case.flow, speed=1.0))
+        await page.open()
+        await page.click(cmd="run")
+        case.run = page.widget.run
+        case.judge(fate, where, None)
+        odd = "rolled back" if where == "do" else "rollback failed"
+        assert page.states() == ["rolled back", "rolled back", odd], kind
+        shown = "RuntimeError" if case.turned else kind_of(case.error)
+        assert any(shown in line for line in page.words()), kind
+
+    async def work() -> None:
+        async with asyncio.TaskGroup() as all_at_once:
+            for kind in KINDS:
+                all_at_once.create_task(in_a_lab(kind), name=kind)
+
+    watched(work())
+    counts("odd exceptions, in the lab", raised=len(KINDS))
 
 
 def test_one_exception_object_raised_by_two_actions():

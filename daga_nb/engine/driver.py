@@ -61,19 +61,20 @@ class Driver(Bearings):
                 undo[node] = Undo.ELSEWHERE
         self.plan = plan
         self.machine = Machine(plan, undo, policy)
-        if log is not None:
-            log.begin(plan, undo, policy, input)
+        self.seat = Seat()
         own = list(calls)  # functions may be replaced in this run alone
         self.faults = PlantedFaults(self.machine, own, faults)
         self.outcomes = Outcomes(self.machine)
         self.log = None if log is None else Keeping(log, self.machine, self.outcomes)
         self.recorder = Recorder(self.machine, run_id, self.log)
+        if log is not None:
+            log.begin(plan, undo, policy, input, partial(_is_busy, self.seat, self.outcomes))
         self.effects = Effects(partial(len, self.machine.events), self.recorder.now, plan)
         parts = (own, self.faults, self.outcomes, self.effects)
         self.performer = Performer(self.machine, *parts, run_id=run_id, input=input, cancel=self.cancel)
         self._bell = Bell()
         self.inflight = InFlight(
-            self.performer, self.outcomes, self._bell, plan.names, patience, self.recorder.write
+            self.performer, self.outcomes, self._bell, plan.names, patience, self.recorder
         )
         self._chronicle = Chronicle(
             self.machine, self.recorder, self.outcomes, self.inflight, self.performer, self.log
@@ -82,7 +83,6 @@ class Driver(Bearings):
         self.lost = ()
         self._max_parallel = max_parallel
         self._again: Sequence[int] = ()
-        self.seat = Seat()
         self._stops: Stops | None = None
         self._refused: Exception | None = None
         self.on_failure = on_failure
@@ -165,8 +165,7 @@ class Driver(Bearings):
     @property
     def through(self) -> bool:
         """Whether the run has ended, and nothing of its story is still to be written."""
-        written = self.log is None or not self.log.behind
-        return self.machine.run_state.ended and written and not self.closing
+        return self.machine.run_state.ended and (self.log is None or not self.log.behind)
 
     def check_apart(self) -> None:
         """Refuse a caller who could only wait for ever.
@@ -337,3 +336,8 @@ class Driver(Bearings):
         self.cancelled = True
         self.close("cancelled")
         self.inflight.cancel()
+
+
+def _is_busy(seat: Seat, outcomes: Outcomes) -> bool:
+    """Whether a run is being driven, or something of it still runs on a thread."""
+    return seat.taken or any(not call.done() for call in [*outcomes.in_thread.values()])

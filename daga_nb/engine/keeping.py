@@ -37,6 +37,7 @@ class Keeping:
         self._rows: list[Row] = []
         self._entries: list[Entry] = []
         self._marks: list[Mark] = []
+        self._failing = False  # whether the last write was none: then the next one has to take in all of it
         self._lock = threading.RLock()  # effects are told of from any thread
 
     # ----------------------------------------------------------------- gathering
@@ -46,23 +47,25 @@ class Keeping:
         if outcome.error is not None or outcome.lost:
             return outcome
         try:
-            self._texts[node] = self.encoded(outcome.value, self._what(node))
+            self._texts[node] = self.encoded(outcome.value, node)
         except JournalValueError as error:
             self._outcomes.unfit[node] = outcome.value
             return outcome._replace(error=error)
         return outcome
 
-    def encoded(self, value: Any, what: str) -> str:
-        """Give a value as text.
+    def encoded(self, value: Any, node: int) -> str:
+        """Give the result of an action as text.
 
         Raises
         ------
         JournalValueError
-            If it cannot be kept; the message says of what it is.
+            If it cannot be kept; the message says of which action it is.
         """
         try:
             return self.log.encode(value)
         except JournalValueError as error:
+            plan = self._machine.plan
+            what = f"the result of {plan.names[node]!r} (batch {plan.batch_of[node] + 1})"
             raise JournalValueError(f"{what} cannot be kept in the journal: {error}") from None
 
     def keep(self, node: int, value: Any) -> None:
@@ -73,15 +76,10 @@ class Keeping:
         JournalValueError
             If it cannot be kept.
         """
-        self._texts[node] = self.encoded(value, self._what(node))
-
-    def _what(self, node: int) -> str:
-        plan = self._machine.plan
-        return f"the result of {plan.names[node]!r} (batch {plan.batch_of[node] + 1})"
+        self._texts[node] = self.encoded(value, node)
 
     def take(self, event: Event, node: int | None, before: NodeState | None = None) -> None:
         """Take in one event, which the machine has, with what is kept beside it."""
-        event = event._replace(reason=whole(event.reason))
         row = Row(event, node) if node is None else self._row(event, node, before)
         with self._lock:
             self._rows.append(row)
@@ -93,7 +91,7 @@ class Keeping:
             seconds = outcomes.durations.get(node)
         if state is NodeState.SUCCEEDED:
             text = self._texts.pop(node, None)
-            value = self.encoded(outcomes.results[node], self._what(node)) if text is None else text
+            value = self.encoded(outcomes.results[node], node) if text is None else text
         elif state is NodeState.FAILED or state is NodeState.UNKNOWN:
             error = recorded(outcomes.errors[node], node in outcomes.broken_off)
         elif before is NodeState.ROLLING_BACK:
@@ -118,10 +116,16 @@ class Keeping:
         """Write one effect down at once: what has happened, nobody can be asked again."""
         with self._lock:
             self._entries.append(entry)
+            if self._failing:
+                return
             try:
-                self._append()
+                self.log.append((), self._entries, ())
             except JournalError:
-                return  # it stands here still: the loop of the run writes it, or says that it cannot
+                self._failing = True  # the loop of the run writes it, or says that it cannot
+                return
+            self._entries = []
+        if self._machine.run_state.ended:  # it came late
+            self.log.rest(ended=True)
 
     def gather(self, entries: Iterable[Entry]) -> None:
         """Take in effects that the run begins with."""
@@ -149,15 +153,13 @@ class Keeping:
         """
         with self._lock:
             self.log.check()
-            self._append()
+            if self.behind:
+                self._failing = True
+                self.log.append(self._rows, self._entries, self._marks)
+                self._failing = False
+                self._rows, self._entries, self._marks = [], [], []
         if self._machine.run_state.ended:
             self.log.rest(ended=True)
-
-    def _append(self) -> None:
-        # All of it, always: after a write that was broken off, the log finds out how much of it was done.
-        if self.behind:
-            self.log.append(self._rows, self._entries, self._marks)
-            self._rows, self._entries, self._marks = [], [], []
 
 
 def recorded(error: BaseException, lost: bool) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -50,15 +50,16 @@ class Mark(NamedTuple):
     after
         After how many events.
     kind
-        ``"resumed"``; ``"released"``; or ``"undo"``: `node` is undone in another way from now on.
+        ``"resumed"``; ``"released"``; ``"undo"``: `node` is undone in another way from now on; ``"waits"``:
+        its retry is still to come; ``"called"``: that has come.
     node
-        The number of the action, of ``"undo"``.
+        The number of the action, of the last three.
     value
         What undoing it takes, of ``"undo"``.
     """
 
     after: int
-    kind: Literal["resumed", "released", "undo"]
+    kind: Literal["resumed", "released", "undo", "waits", "called"]
     node: int | None = None
     value: str = ""
 
@@ -80,8 +81,10 @@ class Log(Protocol):
     @property
     def path(self) -> Path: ...  # noqa: D102
 
-    def begin(self, plan: Plan, undo: Sequence[Undo], policy: Policy, input: Any) -> None:
-        """Take note of what run this is, before anything of it is written.
+    def begin(
+        self, plan: Plan, undo: Sequence[Undo], policy: Policy, input: Any, busy: Callable[[], bool]
+    ) -> None:
+        """Take note of what run this is, before anything of it is written; `busy` tells whether it goes on.
 
         Raises
         ------

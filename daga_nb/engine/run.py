@@ -146,7 +146,7 @@ class FlowRun(RunVerdict):
         driver = self._driver
         while True:
             await driver.at_rest()
-            if driver.through:
+            if driver.through and not driver.closing:
                 await self._look_at_the_end()
                 self._warn_of_unfired()
                 return self._verdict()
@@ -244,7 +244,7 @@ class FlowRun(RunVerdict):
         driver.close(failed if self.state is RunState.RUNNING and failed else "rolled back by request")
         await driver.at_rest()
         self._check_way_back()  # what ran meanwhile may have passed it
-        if not driver.through:
+        if driver.closing or not driver.through:
             await self.drive(stepper)
         stands = self.state is RunState.ROLLBACK_INCOMPLETE or driver.undecided()
         if stands and driver.outcomes.rollback_errors:
@@ -256,7 +256,8 @@ class FlowRun(RunVerdict):
 
         Running async actions are cancelled; a thread cannot be stopped, so it is waited for, up to the
         deadline. Who awaits `finish` gets a `CancelledError`. A run that has ended stays as it is. One that
-        has passed a pivot is not rolled back: it stands still, and `finish` goes on with it.
+        has passed a pivot is not rolled back: it stands still, and `finish` goes on with it. An action that
+        was stopped has failed: after a save point that lies past the pivot, the run goes back there first.
         """
         driver = self._driver
         driver.check_apart()

@@ -17,7 +17,7 @@ from weakref import WeakValueDictionary
 from daga_nb.errors import JournalBusy, JournalError
 from daga_nb.journal.schema import APPLICATION, SCHEMA, VERSION
 
-__all__ = ["LARGEST_TEXT", "Journal", "close_idle", "open_journal", "opened"]
+__all__ = ["LARGEST_TEXT", "Journal", "close_idle", "opened"]
 
 LARGEST_TEXT = 64 * 2**20
 """Bytes of the longest text that is read from a journal: the shape of a very large flow."""
@@ -26,11 +26,12 @@ _OLDEST = (3, 37)  # the first with STRICT tables
 _WAIT = 0.5  # seconds that the lock of a process which is just ending is waited for
 _CHECK = 0.5  # seconds that a check of the whole file may take; what is read is checked anyway
 
-Statement = tuple[str, Sequence[Any]]
+Statement = tuple[str, Sequence[Sequence[Any]]]
+"""SQL, and the rows that it is carried out with."""
 
 
 class Journal:
-    """The one connection of this process to one file. `open_journal` gives it.
+    """The one connection of this process to one file. `opened` gives it.
 
     SQLite's own lock keeps other processes out for as long as it is open, and ends with this process, however
     that ends. So no two kernels can both go on with a run.
@@ -39,22 +40,22 @@ class Journal:
     ----------
     path
         Where the file is.
+    leases
+        How many work with it just now.
     holders
         What in this process works with each run, by its id, as long as that is there.
-    guests
-        How many work with it now without a run of their own.
     """
 
     def __init__(self, path: Path, *, create: bool) -> None:
         self.path = path
+        self.leases = 0
         self.holders: WeakValueDictionary[str, Any] = WeakValueDictionary()
-        self.guests = 0
         self._process = os.getpid()
         self._lock = threading.RLock()
         self._connection = _connected(path, create)
         try:
             with _told(path):
-                _prepare(self._connection, path)
+                _prepare(self._connection, path, check=not create)
         except BaseException:
             self._connection.close()
             raise
@@ -71,8 +72,8 @@ class Journal:
             connection = self._connection
             connection.execute("BEGIN IMMEDIATE")
             try:
-                for sql, values in statements:
-                    connection.execute(sql, values)
+                for sql, rows in statements:
+                    connection.executemany(sql, rows)
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:
@@ -111,8 +112,11 @@ _open: dict[Path, Journal] = {}
 _opening = threading.RLock()
 
 
-def open_journal(path: str | os.PathLike[str], *, create: bool) -> Journal:
-    """Give the journal in a file, for all of this process the same; it may be closed at any time (`opened`).
+@contextmanager
+def opened(path: str | os.PathLike[str], *, create: bool) -> Iterator[Journal]:
+    """Have the journal in a file inside, for all of this process the same.
+
+    Behind, it stays open if something holds a run of it.
 
     Raises
     ------
@@ -126,40 +130,19 @@ def open_journal(path: str | os.PathLike[str], *, create: bool) -> Journal:
         journal = _open.get(found)
         if journal is None:
             journal = _open[found] = Journal(found, create=create)
-        return journal
-
-
-@contextmanager
-def opened(path: str | os.PathLike[str], *, create: bool) -> Iterator[Journal]:
-    """Give the journal in a file, which stays open inside; afterwards only if something holds a run in it.
-
-    Raises
-    ------
-    JournalBusy
-        If another process has it.
-    JournalError
-        If it is none, or cannot be read and written.
-    """
-    with _opening:
-        journal = open_journal(path, create=create)
-        journal.guests += 1
-        if _open.get(journal.path) is not journal:
-            # A run that held it was collected between these lines, on this very thread, and closed it.
-            journal = open_journal(path, create=create)
-            journal.guests += 1
+        journal.leases += 1  # what is collected as garbage meanwhile may have been its last holder
     try:
         yield journal
     finally:
         with _opening:
-            journal.guests -= 1
-        close_idle(journal)
+            journal.leases -= 1
+            close_idle(journal)
 
 
 def close_idle(journal: Journal) -> None:
     """Let other processes have the file, unless something here still works with it."""
     with _opening:
-        idle = not journal.guests and not list(journal.holders.values())
-        if idle and _open.get(journal.path) is journal:
+        if not journal.leases and not list(journal.holders.values()) and _open.get(journal.path) is journal:
             del _open[journal.path]
             journal.close()
 
@@ -173,9 +156,9 @@ def _close_all() -> None:
 def _leave_to_the_parent() -> None:
     """Keep a forked child from ever closing what its parent has open.
 
-    Closing is what frees the connection, at the latest when the child ends, and it would remove the file's
-    WAL under the parent, whose further commits would go nowhere. So it is never freed: it stands in a cycle,
-    and the collector is told to leave alone all that was inherited.
+    Closing is what frees a connection, at the latest when the child ends, and it would remove the file's WAL
+    under the parent, whose further commits would go nowhere. So it is never freed: it stands in a cycle, and
+    the collector is told to leave alone all that was inherited.
     """
     global _opening
     _opening = threading.RLock()  # a thread that is not here may have it
@@ -220,14 +203,16 @@ def _connected(path: Path, create: bool) -> sqlite3.Connection:
         raise JournalError(f"the journal {path} cannot be opened: {error}") from error
 
 
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    """Take the lock, check that it is a journal or make it one."""
+def _prepare(connection: sqlite3.Connection, path: Path, *, check: bool) -> None:
+    """Take the lock, check that it is a journal or make it one; `check` its pages if they are to be read."""
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST_TEXT)
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
     for pragma in ("trusted_schema=OFF", "cell_size_check=ON", "foreign_keys=ON", "locking_mode=EXCLUSIVE"):
         connection.execute(f"PRAGMA {pragma}")
     if not _is_empty(connection):
         _check_format(connection, path)
+        if check:
+            _check_pages(connection, path)
     connection.execute("PRAGMA journal_mode=WAL")
     # NORMAL could lose the last commits when the power fails: a saga that forgets what it did undoes nothing.
     connection.execute("PRAGMA synchronous=FULL")
@@ -255,7 +240,6 @@ def _check_format(connection: sqlite3.Connection, path: Path) -> None:
     # A trigger or a view of somebody else's would be carried out with the next write.
     if sorted(str(sql) for (sql,) in found) != sorted(SCHEMA):
         raise JournalError(f"{path} has other tables than a journal: it is not opened")
-    _check_pages(connection, path)
 
 
 def _check_pages(connection: sqlite3.Connection, path: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from enum import Enum, EnumMeta
 from typing import Any, NamedTuple, TypeVar, overload
 
-from daga_nb.errors import JournalValueError, describe
+from daga_nb.errors import JournalValueError, describe, kind_of
 
 __all__ = ["Kind", "defined_again", "journaled", "kind_named", "kind_of_class"]
 
@@ -63,7 +63,7 @@ class Kind(NamedTuple):
                 object.__setattr__(value, name, part)  # also if it is frozen
         except Exception as error:
             raise ValueError(
-                f"is a {self.name} that cannot be made of its fields: {describe(error)}"
+                f"cannot be made by {self.name}, of the fields that it had: {describe(error)}"
             ) from error
         return value
 
@@ -153,7 +153,9 @@ def journaled(made: type[T] | None = None, /, *, name: str | None = None) -> Any
 
 def _register(made: type[T], name: str | None) -> type[T]:
     if not isinstance(made, type):
-        raise JournalValueError(f"@journaled stands above a class, and this is a {type(made).__name__}")
+        raise JournalValueError(
+            f"@journaled stands above a class, and not above something of the class {kind_of(made)}"
+        )
     if name is None:
         name = f"{made.__module__}.{made.__qualname__}"
     if type(name) is not str or not name:

@@ -29,6 +29,8 @@ MOST_RESUMES = 5
 """How often in a row a run may be resumed without anything coming of it."""
 
 _WHY = "the process ended before it did"
+_WAITED = "the process ended before its retry"
+_ENDED_BADLY = (NodeState.FAILED, NodeState.UNKNOWN, NodeState.ROLLBACK_FAILED)
 
 
 def resume(
@@ -46,11 +48,10 @@ def resume(
         kept = read(journal, run_id)
         _check_flow(kept, flow)
         _check_may_go_on(kept, journal, most_resumes)
-        log = RunLog.resumed(journal, run_id, (len(kept.rows), len(kept.entries), len(kept.marks)))
+        log = RunLog.resumed(journal.path, run_id, (len(kept.rows), len(kept.entries), len(kept.marks)))
         run = FlowRun(flow, decode(kept.input), faults, on_failure=on_failure, observe=observe, log=log)
         _restore(run._driver, kept)
-        log.take_over(journal)  # only now: a run that could not be given takes nothing away
-        log.is_of(run)
+        log.take_over(journal)
         log.rest(run.state.ended)
         return run
 
@@ -69,9 +70,7 @@ def _check_flow(kept: Kept, flow: DagaFlow[Any, Any]) -> None:
 def _check_may_go_on(kept: Kept, journal: Journal, most: int) -> None:
     held = journal.holders.get(kept.run_id)
     if held is not None and held.busy():
-        raise JournalBusy(
-            f"run {kept.run_id} is being driven in this process: let that end, or cancel it, first"
-        )
+        raise JournalBusy(f"run {kept.run_id} goes on in this process: let that end, or cancel it, first")
     if kept.released:
         raise JournalError(
             f"run {kept.run_id} was released: it never goes on, nor back; a fork may have adopted what it did"
@@ -102,21 +101,25 @@ def _restore(driver: Driver, kept: Kept) -> None:
     assert driver.log is not None
     driver.log.mark(Mark(len(kept.rows), "resumed"))
     last = {row.node: row for row in kept.rows}
+    waiting = kept.waiting
     found = []
     for node, state in enumerate(machine.states):
         if state is NodeState.RUNNING or state is NodeState.ROLLING_BACK:
-            _lose(driver, node)
+            _lose(driver, node, waited=node in waiting)
             found.append(node)
-        elif state in (NodeState.UNKNOWN, NodeState.ROLLBACK_FAILED) and is_lost(last[node]):
+        elif state in _ENDED_BADLY and is_lost(last[node]):
             found.append(node)  # by an earlier process, which ended before it called it again
     driver.lost = tuple(found)
     driver.recorder.tell_nobody()
 
 
-def _lose(driver: Driver, node: int) -> None:
+def _lose(driver: Driver, node: int, *, waited: bool) -> None:
     outcomes = driver.outcomes
     outcomes.broken_off.add(node)
-    if driver.machine.states[node] is NodeState.RUNNING:
+    if waited:  # it was not called: what the call before raised is still the truth
+        outcomes.recall(node)
+        ended, reason = NodeState.FAILED, _WAITED
+    elif driver.machine.states[node] is NodeState.RUNNING:
         ended, reason = outcomes.forward(node, lost(_WHY))
     else:
         name = driver.plan.names[node]

@@ -5,24 +5,21 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import time
-from typing import TYPE_CHECKING, Any
-from weakref import finalize, ref
+from typing import Any
+from weakref import finalize
 
 from daga_nb.core.entries import Entry
 from daga_nb.core.moves import Policy, Undo
 from daga_nb.core.plan import Plan
 from daga_nb.engine.log import Mark, Row
 from daga_nb.engine.preview import whole
-from daga_nb.errors import JournalBusy, JournalError
+from daga_nb.errors import JournalBusy, JournalError, JournalValueError
 from daga_nb.journal.codec import encode
 from daga_nb.journal.file import Journal, Statement, close_idle, opened
 from daga_nb.journal.head import Shape, hash_of
-
-if TYPE_CHECKING:
-    from daga_nb.engine.run import FlowRun
 
 __all__ = ["Counts", "RunLog"]
 
@@ -53,61 +50,65 @@ class RunLog:
         The journal's file.
     run_id
         The run's id.
+    busy
+        Tells whether the run is being driven here now.
     """
+
+    busy: Callable[[], bool]
 
     def __init__(self, path: str | os.PathLike[str], flow: str) -> None:
         self._flow = whole(flow)
-        self._run: ref[FlowRun] | None = None
-        self._given_up = False
-        self._unsure = False  # whether the last write was broken off, and may have been done
         with opened(path, create=True) as journal:
-            self._take(journal, secrets.token_hex(6))
+            self._is(journal.path, secrets.token_hex(6))
+            self._take(journal)
         self._head: tuple[str, str] | None = None  # the shape and the input, until they are written
         self._counts = _NOTHING
         self._resumed = False
 
     @classmethod
-    def resumed(cls, journal: Journal, run_id: str, counts: Counts) -> RunLog:
-        """Give what goes on writing a run that is in the journal, once it has taken the run over."""
+    def resumed(cls, path: Path, run_id: str, counts: Counts) -> RunLog:
+        """Give what goes on writing a run that is in the journal, as soon as it is to `take_over`."""
         log = cls.__new__(cls)
-        log.path, log.run_id, log._journal, log._run = journal.path, run_id, None, None
-        log._given_up = log._unsure = False
+        log._is(path, run_id)
         log._head, log._counts, log._resumed = None, counts, True
         return log
 
     def take_over(self, journal: Journal) -> None:
-        """Hold the run from now on. What wrote it before, in this process, writes nothing more."""
+        """Be the one who writes the run; what wrote it before, in this process, is not any more."""
         before = journal.holders.get(self.run_id)
         if before is not None:
             before.give_up()
-        self._take(journal, self.run_id)
+        self._take(journal)
 
-    def _take(self, journal: Journal, run_id: str) -> None:
-        self.path: Path = journal.path
+    def _is(self, path: Path, run_id: str) -> None:
+        self.path = path
         self.run_id = run_id
-        self._journal: Journal | None = journal
-        journal.holders[run_id] = self
+        self._journal: Journal | None = None
+        self._given_up = False
+        self._unsure = False  # whether the last write was broken off, and may have been done
+
+    def _take(self, journal: Journal) -> None:
+        self._journal = journal
+        journal.holders[self.run_id] = self
         finalize(self, close_idle, journal)
-
-    def is_of(self, run: FlowRun) -> None:
-        """Take note of which object carries the run out."""
-        self._run = ref(run)
-
-    def busy(self) -> bool:
-        """Whether the run is being driven here now."""
-        run = None if self._run is None else self._run()
-        return run is not None and run.busy
 
     def give_up(self) -> None:
         """Write nothing more: another one does."""
         self._given_up = True
         self._journal = None
 
-    def begin(self, plan: Plan, undo: Sequence[Undo], policy: Policy, input: Any) -> None:
+    def begin(
+        self, plan: Plan, undo: Sequence[Undo], policy: Policy, input: Any, busy: Callable[[], bool]
+    ) -> None:
         """Take note of what run this is, unless the journal knows."""
+        self.busy = busy
         if self._resumed:
             return
-        self._head = (Shape(plan, tuple(undo), policy).to_text(), encode(input))
+        try:
+            text = encode(input)
+        except JournalValueError as error:
+            raise JournalValueError(f"the input cannot be kept in the journal: {error}") from None
+        self._head = (Shape(plan, tuple(undo), policy).to_text(), text)
 
     def encode(self, value: Any) -> str:
         """Give a value as text."""
@@ -131,18 +132,27 @@ class RunLog:
             rows, entries, marks = rows[skipped[0] :], entries[skipped[1] :], marks[skipped[2] :]
             events, noted, marked = written  # the counts stay: what comes next begins where this began
         counts = (events + len(rows), noted + len(entries), marked + len(marks))
-        statements: list[Statement] = []
+        heads: list[tuple[Any, ...]] = []
         if self._head is not None:
             shape, input = self._head
-            statements.append((_RUN, (self.run_id, self._flow, time(), shape, hash_of(shape), input)))
-        statements += [(_EVENT, self._event(row)) for row in rows]
-        statements += [
-            (_ENTRY, (self.run_id, number, json.dumps(entry.to_json())))
-            for number, entry in enumerate(entries, noted + 1)
-        ]
-        statements += [
-            (_MARK, (self.run_id, number, mark.after, mark.kind, mark.node, mark.value, time()))
-            for number, mark in enumerate(marks, marked + 1)
+            heads.append((self.run_id, self._flow, time(), shape, hash_of(shape), input))
+        statements: list[Statement] = [
+            (_RUN, heads),
+            (_EVENT, [self._event(row) for row in rows]),
+            (
+                _ENTRY,
+                [
+                    (self.run_id, number, json.dumps(entry.to_json()))
+                    for number, entry in enumerate(entries, noted + 1)
+                ],
+            ),
+            (
+                _MARK,
+                [
+                    (self.run_id, number, mark.after, mark.kind, mark.node, mark.value, time())
+                    for number, mark in enumerate(marks, marked + 1)
+                ],
+            ),
         ]
         self._unsure = True
         journal.write(statements)
@@ -158,7 +168,7 @@ class RunLog:
             row.node,
             event.state.value,
             event.attempt,
-            event.reason,
+            whole(event.reason),
             row.outcome,
             row.seconds,
             row.value,
@@ -179,7 +189,7 @@ class RunLog:
                     raise JournalError(
                         f"run {self.run_id} was gone on with elsewhere: flow.resume(...) shows how it stands"
                     )
-                self._take(journal, self.run_id)
+                self._take(journal)
         assert self._journal is not None
         return self._journal
 

@@ -57,17 +57,17 @@ def read_scalar(scalar: Scalar, text: object) -> Any:
     datetime.date(2026, 2, 28)
     >>> read_scalar(SCALARS["date"], "20260228")
     Traceback (most recent call last):
-    ValueError: it is not written as a date is
+    ValueError: it is not as the tag date is written
     """
     if type(text) is not str or (scalar.longest is not None and len(text) > scalar.longest):
-        raise ValueError(f"a short text is meant as the v of a {scalar.tag}")
+        raise ValueError(f"a short text is meant as the v of the tag {scalar.tag}")
     try:
         value = scalar.read(text)
         same = scalar.write(value) == text  # else "20260228" or "1_0" would do, too
     except (ValueError, ArithmeticError, TypeError, LookupError, OSError, ImportError) as error:
         raise ValueError(f"it is no {scalar.tag} ({kind_of(error)})") from error
     if not same:
-        raise ValueError(f"it is not written as a {scalar.tag} is")
+        raise ValueError(f"it is not as the tag {scalar.tag} is written")
     return value
 
 

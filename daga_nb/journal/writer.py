@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from daga_nb.journal.bounds import DEEPEST, LARGEST_VALUE, MOST_DIGITS, check_keys, too_deep
 from daga_nb.journal.kinds import kind_of_class
 from daga_nb.journal.refusals import ATTRIBUTE, ITEM, KEY, MEMBER, Place, refusal, refused
-from daga_nb.journal.scalars import scalar_of
+from daga_nb.journal.scalars import Scalar, read_scalar, scalar_of
 
 __all__ = ["Writer"]
 
@@ -41,7 +41,7 @@ class Writer:
         return text
 
     def _spend(self, characters: int) -> None:
-        # At once, and not when the text is there: a list that stands many times in others has no end as text.
+        # What is sure, before the text is there: a list that stands many times in others has no end as text.
         self._left -= characters
         if self._left < 0:
             raise refused(
@@ -65,19 +65,26 @@ class Writer:
             return value
         scalar = scalar_of(kind)
         if scalar is not None:
-            if kind is int:
-                self._spend(value.bit_length() // 4)
-            elif kind is bytes or kind is bytearray:
-                self._spend(len(value))
-            try:
-                text = scalar.write(value)
-            except ValueError as error:
-                raise refused(place, str(error)) from error
-            self._spend(len(text))
-            return _tag(scalar.tag, text)
+            return self._scalar(value, scalar, place)
         if depth >= DEEPEST:
             raise too_deep(place)
         return self._parts(value, kind, place, depth + 1)
+
+    def _scalar(self, value: Any, scalar: Scalar, place: Place) -> Any:
+        if scalar.kind in (bytes, bytearray):  # refused before there is a text as large
+            self._spend(len(value))
+        elif scalar.kind is int:
+            self._spend(value.bit_length() // 4)
+        try:
+            text = scalar.write(value)
+        except ValueError as error:
+            raise refused(place, str(error)) from error
+        try:
+            # Tried at once: a zone may not be found again, and Python 3.11 drops an offset of microseconds.
+            read_scalar(scalar, text)
+        except ValueError as error:
+            raise refused(place, f"could not be read again: {error}") from error
+        return _tag(scalar.tag, text)
 
     def _parts(self, value: Any, kind: type, place: Place, depth: int) -> Any:
         if kind is list:
@@ -107,13 +114,14 @@ class Writer:
         fields = {name: self._tree(part, (place, ATTRIBUTE, name), depth) for name, part in parts.items()}
         return _tag("dataclass", [known.name, fields])
 
-    def _items(self, value: Iterable[Any], place: Place, depth: int) -> list[Any]:
+    def _items(self, value: Sequence[Any], place: Place, depth: int) -> list[Any]:
+        self._spend(len(value))
         return [self._tree(one, (place, ITEM, number), depth) for number, one in enumerate(value)]
 
     def _dict(self, value: dict[Any, Any], place: Place, depth: int) -> Any:
         pairs = list(value.items())  # at once: a thread that still runs may change it
         if all(type(key) is str and key != "$" and _halves(key) is None for key, _ in pairs):
-            self._spend(sum(len(key) for key, _ in pairs))
+            self._spend(sum(len(key) + 4 for key, _ in pairs))
             return {key: self._tree(one, (place, ITEM, key), depth) for key, one in pairs}
         check_keys([key for key, _ in pairs], place)
         trees = [
@@ -123,8 +131,7 @@ class Writer:
         return _tag("dict", trees)
 
 
-def _dumps(tree: Any) -> str:
-    return json.dumps(tree, allow_nan=False, check_circular=False, separators=(",", ":"))
+_dumps = json.JSONEncoder(allow_nan=False, check_circular=False, separators=(",", ":")).encode
 
 
 def _tag(tag: str, value: Any) -> dict[str, Any]:
