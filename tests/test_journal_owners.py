@@ -200,7 +200,7 @@ def test_a_run_that_is_driven_is_not_taken_over(path, done, resumed):
             run = flow.resume(path, (await run.step()) and run.id)
         driving = asyncio.create_task(run.finish())
         await gate.reached.wait()
-        with pytest.raises(JournalBusy, match=f"run {run.id} is being driven in this process"):
+        with pytest.raises(JournalBusy, match=f"run {run.id} goes on in this process"):
             flow.resume(path, run.id)
         gate.open()
         return await driving
