@@ -1,12 +1,13 @@
 """The write into the journal fails, at every one of them: nothing is called that is not written down.
 
-For several flows, ways of failing, and every n until a run has no failure: what is running is heard out, no task
-is left, the error says what to do; and when the disk is mended, the same object goes on to the same end, or
-`resume` does.
+For several flows, ways of failing, and every n until a run has no failure: what is running is heard out, no
+task is left, the error says what to do; and when the disk is mended, the same object goes on to the same end,
+or `resume` does.
 """
 
 import asyncio
 import gc
+import json
 import threading
 from collections import Counter
 from itertools import count
@@ -41,12 +42,11 @@ class World:
         journal = file._open[self.path]
         ((plan,),) = journal.read("SELECT plan FROM run")
         ((state,),) = journal.read(
-            "SELECT state FROM event WHERE node = (SELECT key FROM run, json_each(plan, '$.names') WHERE value = ?) "
-            "ORDER BY seq DESC LIMIT 1",
-            (name,),
+            "SELECT state FROM event WHERE node = ? ORDER BY seq DESC LIMIT 1",
+            (json.loads(plan)["names"].index(name),),
         )
         if state != {"do": "RUNNING", "undo": "ROLLING_BACK"}[what]:
-            self.unlogged.append((what, name, state, plan))
+            self.unlogged.append((what, name, state))
 
     def action(self, name, *, fails=0, undo_fails=0, thread=False, **options):
         """Make an action that fails so many times, and whose rollback does."""
