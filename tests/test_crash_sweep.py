@@ -1,0 +1,98 @@
+"""A process is killed at every write of the journal and every effect, before and after; and its successor again."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import long
+import pytest
+from crash_flows import PLOTS
+from crash_judge import Seen, alive, judge, look, usually
+from crash_server import Server, copied, ground, serving
+from crash_world import REPORT, WORLD, lines, points
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are made by fork")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with ground() as folder:
+        yield folder
+
+
+class Usual(NamedTuple):
+    """A run that nobody kills: how many points it comes by, which they are, and how often it calls what."""
+
+    points: int
+    labels: list[str]
+    calls: Counter[str]
+
+
+def undisturbed(server: Server, plot: str, folder: Path) -> Usual:
+    folder.mkdir()
+    assert server.live(plot, folder, 0)
+    calls = usually(lines(folder / WORLD))
+    judge(PLOTS[plot], folder, [], calls)
+    count = json.loads((folder / REPORT).read_text())["points"]
+    return Usual(count, points(folder, 0)[:count], calls)
+
+
+def died(server: Server, plot: str, folder: Path, life: int, at: int) -> Seen | None:
+    """Let a process die at a point, and give what the journal says then; None if it ended before that."""
+    if server.live(plot, folder, life, at):
+        return None
+    seen = look(folder)
+    alive(PLOTS[plot], seen, lines(folder / WORLD))
+    return seen
+
+
+def ended(server: Server, plot: str, folder: Path, deaths: list[Seen], usual: Usual) -> tuple[int, int]:
+    """Let the last process come to its end; give how many points that had, and the most executions."""
+    assert server.live(plot, folder, len(deaths))
+    worst = judge(PLOTS[plot], folder, deaths, usual.calls)
+    return json.loads((folder / REPORT).read_text())["points"], worst
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_killed_at_a_point_and_again_in_the_recovery(plot, server, folder, counts):
+    usual = undisturbed(server, plot, folder / "usual")
+    single = double = worst = 0
+    labels: Counter[str] = Counter()
+    for at in long.share(range(1, usual.points + 1), one_in=6, about=plot):
+        here = folder / f"{at}"
+        here.mkdir()
+        seen = died(server, plot, here, 0, at)
+        if seen is None:  # threads: it had fewer points this time
+            assert PLOTS[plot].threads
+            continue
+        single += 1
+        labels[points(here, 0)[-1]] += 1
+        recovery, most = ended(server, plot, copied(here, folder / "once"), [seen], usual)
+        worst = max(worst, most)
+        for second in long.share(range(1, recovery + 1), one_in=12, about=f"{plot} {at}"):
+            there = copied(here, folder / "twice")
+            again = died(server, plot, there, 1, second)
+            if again is None:
+                assert PLOTS[plot].threads
+            else:
+                double += 1
+                _, most = ended(server, plot, there, [seen, again], usual)
+                worst = max(worst, most)
+            shutil.rmtree(there)
+        shutil.rmtree(folder / "once")
+        shutil.rmtree(here)
+    if long.LONG and not PLOTS[plot].threads:
+        assert labels == Counter(usual.labels)
+    counts(f"killed at every point: {plot}", points=single, points_again_in_the_recovery=double, most_executions=worst)
