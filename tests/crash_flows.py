@@ -120,7 +120,11 @@ class Plot(NamedTuple):
             # Later in the alphabet, later through: each outcome has a commit of its own then.
             return function if self.threads else _coroutine(function, self.names.index(name))
 
-        options = {"idempotent": name in self.idempotent, "pivot": name == self.pivot, **self.how.get(name, {})}
+        options = {
+            "idempotent": name in self.idempotent,
+            "pivot": name == self.pivot,
+            **self.how.get(name, {}),
+        }
         made = DagaAction[Any, Any](kind(do), name=name, **options)
         if name not in self.stays:
             made.on_rollback(kind(undo))
@@ -150,9 +154,7 @@ PLOTS: Mapping[str, Plot] = {
         undo_fails={"a": at_first},
         how={"b": {"retries": 1}, "c": {"retries": 1}, "a": {"rollback_retries": 1}},
     ),
-    "pivot, eager": Plot(
-        "ap pc ay yx", idempotent="c", pivot="p", options={"schedule": "eager"}
-    ),
+    "pivot, eager": Plot("ap pc ay yx", idempotent="c", pivot="p", options={"schedule": "eager"}),
     "save point": Plot(
         "ab bc bd ce de",
         idempotent="d",

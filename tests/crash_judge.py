@@ -70,11 +70,34 @@ def look(folder: Path) -> Seen:
     return Seen(tuple(run for run, _ in runs), tuple(told))
 
 
-def judge(plot: Plot, folder: Path, deaths: Sequence[Seen], usual: Counter[str]) -> int:
-    """Check a run that has ended, by what was seen at each of the deaths before; give its most executions.
+class Usual(NamedTuple):
+    """A run that nobody kills.
 
-    `usual` says how often each call comes to the world when nothing is killed.
+    Attributes
+    ----------
+    points
+        How many points it comes by.
+    states, state, results
+        How it ends.
+    calls
+        How often each call comes to the world, by its key without the run.
     """
+
+    points: int
+    states: dict[str, str]
+    state: str
+    results: dict[str, str]
+    calls: Counter[str]
+
+    @classmethod
+    def of(cls, folder: Path) -> Usual:
+        told = json.loads((folder / REPORT).read_text())
+        calls = Counter(line.key.partition("/")[2] for line in lines(folder / WORLD))
+        return cls(told["points"], told["states"], told["state"], told["results"], calls)
+
+
+def judge(plot: Plot, folder: Path, deaths: Sequence[Seen], usual: Usual) -> int:
+    """Check a run that has ended, by what was seen at each of the deaths before; give its most executions."""
     report = json.loads((folder / REPORT).read_text())
     end, happened = look(folder), lines(folder / WORLD)
     assert end.runs == (report["run"],)
@@ -86,8 +109,8 @@ def judge(plot: Plot, folder: Path, deaths: Sequence[Seen], usual: Counter[str])
     assert end.states[None] == report["state"]
     _is_told_truly(plot, end, happened)
     _is_in_order(plot, happened)
-    _ended_by_the_rules(plot, report, deaths, end, happened)
-    return _is_bounded(plot, happened, report["run"], len(deaths), usual)
+    _ended_by_the_rules(plot, report, deaths, happened, usual)
+    return _is_bounded(plot, happened, report["run"], len(deaths), usual.calls)
 
 
 def alive(plot: Plot, seen: Seen, happened: Sequence[Line]) -> None:
@@ -146,40 +169,30 @@ def _is_bounded(plot: Plot, happened: Sequence[Line], run: str, deaths: int, usu
     return max(times.values(), default=0)
 
 
-def usually(happened: Sequence[Line]) -> Counter[str]:
-    """Give how often each call comes to the world, by its key without the run."""
-    return Counter(line.key.partition("/")[2] for line in happened)
-
-
 def _ended_by_the_rules(
-    plot: Plot, report: dict[str, Any], deaths: Sequence[Seen], end: Seen, happened: Sequence[Line]
+    plot: Plot, report: dict[str, Any], deaths: Sequence[Seen], happened: Sequence[Line], usual: Usual
 ) -> None:
-    """I18: forward, unless an action fails for good, or one was lost that may not be called again."""
-    lost = [node for seen in deaths for node in _turning(plot, seen)]
+    """I18: as without a crash, unless one was lost that may not be called again; then back to the start."""
     there = owing(happened)
-    called = {name for name in plot.names if end.count(name, "RUNNING")}
-    if not lost and not _fails_for_good(plot):
-        assert report["states"] == dict.fromkeys(plot.names, "SUCCEEDED")
-        assert report["state"] == "SUCCEEDED"
-        assert report["results"] == {name: plot.result(name) for name in plot.names}
-        assert there == set(plot.names)
+    turned = next((seen for seen in deaths if any(_turning(plot, seen))), None)
+    if turned is None:
+        for field in ("states", "state", "results"):
+            assert report[field] == getattr(usual, field), field
+        succeeded = {name for name, state in usual.states.items() if state == "SUCCEEDED"}
+        assert there == succeeded | (set(plot.stays) & set(there)), "something is left, or missing"
         return
-    assert {line.node for line in happened} <= called
     assert there <= set(plot.stays), "something was not undone"
+    lost = set(_turning(plot, turned))
     for name in plot.names:
         state = report["states"][name]
-        if name not in called:
+        if turned.states.get(name) in (None, "ABANDONED"):
             assert state == "ABANDONED", name
         elif name not in plot.stays:
             assert state == "ROLLED_BACK", name
         else:
             assert state == ("UNKNOWN" if name in lost else "KEPT"), name
-    clean = not called & set(plot.stays)
+    clean = not set(plot.stays) & set(turned.states)
     assert report["state"] == ("ROLLED_BACK" if clean else "ROLLBACK_INCOMPLETE")
-
-
-def _fails_for_good(plot: Plot) -> bool:
-    return any(fails.__name__ == "always" for fails in plot.fails.values())
 
 
 def _turning(plot: Plot, seen: Seen) -> Iterator[str]:

@@ -122,18 +122,18 @@ def watch_journals(points: Points) -> None:
 
     connected, write, prepare = file._connected, file.Journal.write, file._prepare
 
-    def traced(path: Path, create: bool) -> Any:
-        connection = connected(path, create)
+    def traced(*given: Any, **named: Any) -> Any:
+        connection = connected(*given, **named)
         connection.set_trace_callback(lambda sql: points("before COMMIT") if sql == "COMMIT" else None)
         return connection
 
     def written(self: Any, statements: Any) -> None:
         write(self, statements)
-        events = sum(sql.startswith("INSERT INTO event ") for sql, _ in statements)
+        events = sum(len(rows) for sql, rows in statements if sql.startswith("INSERT INTO event "))
         points(f"after COMMIT of {events}")
 
-    def prepared(connection: Any, path: Path) -> None:
-        prepare(connection, path)
+    def prepared(*given: Any, **named: Any) -> None:
+        prepare(*given, **named)
         points("after COMMIT of 0")
 
     file._connected, file.Journal.write, file._prepare = traced, written, prepared  # type: ignore[method-assign]

@@ -8,12 +8,11 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import long
 import pytest
 from crash_flows import PLOTS
-from crash_judge import Seen, alive, judge, look, usually
+from crash_judge import Seen, Usual, alive, judge, look
 from crash_server import Server, copied, ground, serving
 from crash_world import REPORT, WORLD, lines, points
 
@@ -32,21 +31,13 @@ def folder() -> Iterator[Path]:
         yield folder
 
 
-class Usual(NamedTuple):
-    """A run that nobody kills: how many points it comes by, which they are, and how often it calls what."""
-
-    points: int
-    labels: list[str]
-    calls: Counter[str]
-
-
-def undisturbed(server: Server, plot: str, folder: Path) -> Usual:
+def undisturbed(server: Server, plot: str, folder: Path) -> tuple[Usual, list[str]]:
+    """Let a process live that nobody kills; give how that goes, and the points that it comes by."""
     folder.mkdir()
     assert server.live(plot, folder, 0)
-    calls = usually(lines(folder / WORLD))
-    judge(PLOTS[plot], folder, [], calls)
-    count = json.loads((folder / REPORT).read_text())["points"]
-    return Usual(count, points(folder, 0)[:count], calls)
+    usual = Usual.of(folder)
+    judge(PLOTS[plot], folder, [], usual)
+    return usual, points(folder, 0)[: usual.points]
 
 
 def died(server: Server, plot: str, folder: Path, life: int, at: int) -> Seen | None:
@@ -61,13 +52,13 @@ def died(server: Server, plot: str, folder: Path, life: int, at: int) -> Seen | 
 def ended(server: Server, plot: str, folder: Path, deaths: list[Seen], usual: Usual) -> tuple[int, int]:
     """Let the last process come to its end; give how many points that had, and the most executions."""
     assert server.live(plot, folder, len(deaths))
-    worst = judge(PLOTS[plot], folder, deaths, usual.calls)
+    worst = judge(PLOTS[plot], folder, deaths, usual)
     return json.loads((folder / REPORT).read_text())["points"], worst
 
 
 @pytest.mark.parametrize("plot", PLOTS)
 def test_killed_at_a_point_and_again_in_the_recovery(plot, server, folder, counts):
-    usual = undisturbed(server, plot, folder / "usual")
+    usual, every = undisturbed(server, plot, folder / "usual")
     single = double = worst = 0
     labels: Counter[str] = Counter()
     for at in long.share(range(1, usual.points + 1), one_in=6, about=plot):
@@ -94,5 +85,10 @@ def test_killed_at_a_point_and_again_in_the_recovery(plot, server, folder, count
         shutil.rmtree(folder / "once")
         shutil.rmtree(here)
     if long.LONG and not PLOTS[plot].threads:
-        assert labels == Counter(usual.labels)
-    counts(f"killed at every point: {plot}", points=single, points_again_in_the_recovery=double, most_executions=worst)
+        assert labels == Counter(every)
+    counts(
+        f"killed at every point: {plot}",
+        points=single,
+        points_again_in_the_recovery=double,
+        most_executions=worst,
+    )
