@@ -9,7 +9,7 @@ import networkx as nx
 from crash_world import World
 from helpers import Boom, turns
 
-from daga_nb import DagaAction, DagaFlow
+from daga_nb import DagaAction, DagaFlow, Retries
 from daga_nb.engine.calls import Context
 
 Fails = Callable[[Context, int], bool]
@@ -152,7 +152,7 @@ PLOTS: Mapping[str, Plot] = {
         idempotent="abc",
         fails={"b": at_first, "c": always},
         undo_fails={"a": at_first},
-        how={"b": {"retries": 1}, "c": {"retries": 1}, "a": {"rollback_retries": 1}},
+        how={"b": {"retries": Retries(1, wait=0.001)}, "c": {"retries": 1}, "a": {"rollback_retries": 1}},
     ),
     "pivot, eager": Plot("ap pc ay yx", idempotent="c", pivot="p", options={"schedule": "eager"}),
     "save point": Plot(

@@ -120,14 +120,16 @@ def alive(plot: Plot, seen: Seen, happened: Sequence[Line]) -> None:
 
 
 def _is_told_truly(plot: Plot, seen: Seen, happened: Sequence[Line]) -> None:
-    """I16: what the journal says was done, was; what it does not say, only where a call is under way."""
+    """I16, I7: what the journal says was done, was; what it does not say, only where a call is under way."""
     calls = Counter((line.what == "do", line.node, line.attempt) for line in happened)
     assert all(times == 1 for times in calls.values()), "an attempt was made twice"
-    for (forward, node, attempt), _ in calls.items():
+    announced = {(row.state, row.node, row.attempt) for row in seen.rows}
+    for forward, node, attempt in calls:
         intent = ("RUNNING" if forward else "ROLLING_BACK", node, attempt)
-        assert intent in {(row.state, row.node, row.attempt) for row in seen.rows}, f"not announced: {intent}"
+        assert intent in announced, f"not announced: {intent}"
+        assert ("RUNNING", node, 1) in announced, f"undone, and never called: {node}"
     for row in seen.rows:
-        if row.outcome is None or row.error is not None and json.loads(row.error).get("lost"):
+        if row.outcome is None or (row.error is not None and json.loads(row.error).get("lost")):
             continue
         assert row.node is not None
         assert calls[row.outcome == "forward", row.node, row.attempt] == 1, f"never happened: {row}"
@@ -137,9 +139,8 @@ def _is_told_truly(plot: Plot, seen: Seen, happened: Sequence[Line]) -> None:
 
 
 def _is_in_order(plot: Plot, happened: Sequence[Line]) -> None:
-    """I1, I6, I7: forward after what comes before, back after what comes later, and nothing but what was done."""
+    """I1, I6, I7: forward after what comes before, back after what comes later, and only what was called."""
     there: set[str] = set()
-    called: set[str] = set()
     undone: set[str] = set()
     for line in happened:
         name = line.node
@@ -147,7 +148,6 @@ def _is_in_order(plot: Plot, happened: Sequence[Line]) -> None:
             assert set(plot.before(name)) <= there, f"{line}: too early"
             assert plot.saved or not undone, f"{line}: forward again"
             there.add(name)
-            called.add(name)
             undone.discard(name)
         else:
             later = plot.undone_before(name) - set(plot.stays)

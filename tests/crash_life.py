@@ -1,8 +1,8 @@
-"""One life of a process that runs a flow with a journal, until it ends or is killed; and its successor, alike.
+"""One life of a process that runs a flow with a journal, until it ends or is killed.
 
-As a program: ``crash_life.py PLOT FOLDER LIFE`` is one such process. Without arguments it is a small server that
-makes one by a fork for each line that it reads, which is a hundred times quicker; for that, nothing here has
-threads, or opens a journal, but the children.
+The next one goes on with it, by the same lines. As a program, ``crash_life.py PLOT FOLDER LIFE`` is one such
+process. Without arguments it is a small server that makes one by a fork for each line that it reads, which is
+much quicker; for that, nothing here has threads, or opens a journal, but the children.
 """
 
 from __future__ import annotations

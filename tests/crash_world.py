@@ -1,4 +1,4 @@
-"""What outlives the processes of the crash tests: a world of effects, and the points where a process may die."""
+"""What outlives the processes of the crash tests: a world of effects, and where a process may die."""
 
 from __future__ import annotations
 

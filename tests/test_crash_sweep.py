@@ -1,4 +1,4 @@
-"""A process is killed at every write of the journal and every effect, before and after; and its successor again."""
+"""A process is killed before and after every write and every effect; and so is its successor."""
 
 from __future__ import annotations
 

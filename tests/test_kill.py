@@ -42,7 +42,7 @@ class Process:
         return perf_counter() - begun
 
     def killed(self, after: float, *, early: bool) -> bool:
-        """Kill it some seconds after it begins to run, or if `early` after it was made; False if it has ended."""
+        """Kill it some seconds after it begins to run, or was made (`early`); False if it has ended."""
         if not early:
             self._begun()
         return self._ended(after)

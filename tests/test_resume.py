@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from helpers import Boom, Gate, action, flow_of, play, told, words
 
-from daga_nb import DagaAction, DagaFlow, DagaFlowError, Fault, list_runs
+from daga_nb import DagaAction, DagaFlow, DagaFlowError, Fault, Retries, list_runs
 from daga_nb.errors import (
     FlowChanged,
     JournalBusy,
@@ -136,7 +136,7 @@ def test_what_was_lost_and_is_idempotent_is_called_again_with_the_same_key(path)
     gate = Gate()
     gate.open()
     again = flow().resume(path, run.id)
-    assert str(again.next) == "next: b again, as nobody knows how it ended"
+    assert str(again.next) == "next: b once more, as the process ended before it did"
     assert play(again.finish()) == ["c"]
     assert keys == [("b/do", 1), ("b/do", 2)]
     assert done == ["do a", "do b", "do c"]
@@ -184,7 +184,7 @@ def test_a_rollback_that_was_lost_is_called_again(path):
     assert done == ["do a", "do b", "do c", "undo c"]
     run = flow_of(done, CHAIN, how=how).resume(path, run_id)
     assert words(run) == {"a": "succeeded", "b": "rollback failed", "c": "rolled back"}
-    assert str(run.next) == "next: the rollback of b again, as nobody knows how it ended"
+    assert str(run.next) == "next: the rollback of b once more, as the process ended before it did"
     with pytest.raises(DagaFlowError) as caught:
         play(run.finish())
     assert [str(error) for error in caught.value.exceptions] == ["Boom: c"]
@@ -302,7 +302,7 @@ def test_past_a_pivot_what_is_idempotent_is_called_again(path):
     how = {"a": {"pivot": True}, "b": {"idempotent": True}}
     run_id = crashed(done, path, ["b"], how=how)
     run = flow_of(done, CHAIN, how=how).resume(path, run_id)
-    assert str(run.next) == "next: b again, as nobody knows how it ended"
+    assert str(run.next) == "next: b once more, as the process ended before it did"
     assert play(run.finish()) == ["c"]
 
 
@@ -678,3 +678,92 @@ def test_planted_faults_are_those_of_the_new_process(path):
     with pytest.raises(DagaFlowError):
         play(again.finish())
     assert done == ["do a", "undo b", "undo a"]
+
+
+# ----------------------------------------------------- retries whose time had not come
+
+
+def waiting(done, fails, delay=60.0):
+    async def flaky(results, context):
+        done.append(f"do b {context.attempt}")
+        if len(done) <= fails:
+            raise Boom("not yet")
+        return "b"
+
+    b = DagaAction(flaky, name="b", retries=Retries(3, wait=delay))
+    b.on_rollback(lambda results: done.append("undo b"))
+    return DagaFlow([(action([], "a"), b), (b, action([], "c"))])
+
+
+def test_a_retry_that_was_still_to_come_is_made_by_the_next_process(path):
+    done = []
+    run = waiting(done, 1).start(journal=path)
+    failed = Gate()
+    run.subscribe(lambda event: failed.reached.set() if str(event) == "b FAILED" else None)
+    die_in(run, failed)
+    assert done == ["do b 1"]
+    again = waiting(done, 1).resume(path, run.id)
+    assert words(again)["b"] == "failed"
+    assert str(again.errors["b"]) == "Boom: not yet"
+    assert str(again.next) == "next: b once more, as the process ended before it did"
+    assert play(again.finish()) == ["c"]
+    assert done == ["do b 1", "do b 3"]
+    assert [event.reason for event in again.events if event.node == "b"][3:5] == [
+        "the process ended before its retry",
+        "tried again",
+    ]
+
+
+def test_a_retry_whose_time_had_come_is_lost_like_any_call(path):
+    done, gate = [], Gate()
+
+    def flow(delay):
+        async def flaky(results, context):
+            done.append(context.attempt)
+            if context.attempt == 2:
+                await gate.wait()
+            raise Boom("not yet")
+
+        b = DagaAction(flaky, name="b", retries=Retries(3, wait=delay))
+        b.on_rollback(lambda results, context: done.append(f"undo b {context.outcome}"))
+        return DagaFlow([(action([], "a"), b)])
+
+    run = flow(0.001).start(journal=path)
+    die_in(run, gate)
+    again = flow(60.0).resume(path, run.id)
+    assert words(again)["b"] == "unknown"
+    with pytest.raises(DagaFlowError):
+        play(again.finish())
+    assert done == [1, 2, "undo b UNKNOWN"]
+
+
+def test_the_rollback_is_told_the_key_that_its_action_had(path):
+    keys, fails = {}, [Boom("c")]
+
+    def noted(name, undo=True):
+        async def do(results, context):
+            keys[f"do {name}"] = context.key.partition("/")[2]
+            if name == "c" and fails:
+                raise fails.pop()
+
+        async def take_back(results, context):
+            keys[f"undo {name}"] = context.action_key.partition("/")[2]
+
+        made = DagaAction(do, name=name, save_point=name == "a")
+        made.on_rollback(take_back)
+        return made
+
+    a, b, c = map(noted, "abc")
+    run = DagaFlow([(a, b), (b, c)]).start(journal=path)
+    play(run.finish())
+    assert run.events[-1].state.word == "succeeded"
+    again = DagaFlow([(a, b), (b, c)]).resume(path, run.id)
+    play(again.rollback())
+    assert keys == {
+        "do a": "a/do",
+        "do b": "b/do/2",
+        "do c": "c/do/2",
+        "undo a": "a/do",
+        "undo b": "b/do/2",
+        "undo c": "c/do/2",
+    }

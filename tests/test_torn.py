@@ -1,4 +1,4 @@
-"""A journal that is torn: cut, or with a byte that is another; it gives what was written before that, or says so."""
+"""A journal that is cut, or of which a byte is another, has what was written before that, or says so."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import long
 import pytest
-from crash_flows import PLOTS
 from crash_judge import WAL, look
 from crash_server import Server, copied, ground, serving
 from crash_world import JOURNAL, WORLD, lines, of_run, owing, points
@@ -53,7 +52,7 @@ class Torn(NamedTuple):
         return (self.folder / WAL).stat().st_size
 
     def left(self, at: int) -> tuple[Event, ...] | None:
-        """Give the events of the commits that end at this byte of the WAL or before; None if there is no run."""
+        """Give the events of the commits that end at this byte or before; None if there is no run."""
         known = [number for number, (end, _) in enumerate(self.commits) if end <= at]
         return self.events[: self.commits[known[-1]][1]] if len(known) > 1 else None
 
@@ -93,7 +92,7 @@ def _frame(wal: bytes) -> int:
 
 
 def _ends_of_commits(wal: bytes) -> list[int]:
-    """Give where each commit of a WAL ends: the headers of their last frames say how large the file is then."""
+    """Give where each commit of a WAL ends: its last frame has the size of the file in its header."""
     frames = range(WAL_HEADER, len(wal), _frame(wal))
     return [at + _frame(wal) for at in frames if any(wal[at + 4 : at + 8])]
 

@@ -38,8 +38,8 @@ class NextStep(NamedTuple):
     pivot
         The display name of the point of no return that the run has passed; else nothing.
     again
-        The display names of what is called again, because it is not known how it ended when its process did;
-        the actions, or going back the rollbacks.
+        The display names of what is called once more, because its process ended before it did; the actions,
+        or going back the rollbacks.
     turning
         Why the run turns back with the next step; else nothing.
     flaws
@@ -76,8 +76,8 @@ class NextStep(NamedTuple):
     def __str__(self) -> str:
         if self.again:
             what = "the rollback of " if self.state.back else ""
-            ended = "it" if len(self.again) == 1 else "they"
-            return f"next: {what}{_some(self.again)} again, as nobody knows how {ended} ended"
+            before = "it" if len(self.again) == 1 else "they"
+            return f"next: {what}{_some(self.again)} once more, as the process ended before {before} did"
         if self.turning:
             return f"next: rolling back, because of {self.turning}"
         if self.undecided:

@@ -46,14 +46,19 @@ class Bearings:
     def called_again(self) -> list[int]:
         """Give what was lost with its process and is called again when the run is next driven.
 
-        Rollbacks always are. Actions are if they are idempotent, unless the run turns back all the same.
+        Rollbacks always are. Actions are if they are idempotent, or only waited to be tried again, unless the
+        run turns back all the same.
         """
         machine = self.machine
         if machine.run_state.back:
             return [node for node in self.lost if machine.states[node] is NodeState.ROLLBACK_FAILED]
-        lost = [node for node in self.lost if machine.states[node] is NodeState.UNKNOWN]
-        safe = all(node in lost and self.performer.calls[node].idempotent for node in machine.failures)
+        lost = [node for node in self.lost if node in machine.failures]
+        safe = all(node in lost and self._is_safe(node) for node in machine.failures)
         return lost if safe and not (self.closing or self.cancelled) else []
+
+    def _is_safe(self, node: int) -> bool:
+        waited = self.machine.states[node] is NodeState.FAILED
+        return waited or self.performer.calls[node].idempotent
 
     @property
     def stands(self) -> bool:

@@ -41,14 +41,16 @@ class Context:
         The idempotency key: the same for every attempt of this action (or of its rollback) in this run, and
         for nothing else; another one after the run went back to a save point. Hand it to the service that has
         the effect, which keeps it together with the effect: asked again with the same key, it does no more.
-        A rollback's key is not that of its action; it is for what the rollback itself does.
+        A rollback's key is for what the rollback itself does; that of its action is the `action_key`.
     inputs
         The predecessors' results by display name; for an action without predecessors ``{"input": input}``.
     outcome
         For a rollback: how its own action ended; else None. ``"SUCCEEDED"``: it returned. ``"FAILED"``: it
         raised, and may have half happened. ``"UNKNOWN"``: it was called, and nobody has heard how it ended:
         it may have happened or not, and ``result`` is None, unless it came late. So look whether its effect
-        is there, by a key that the action and its rollback both know, and undo what is found.
+        is there, by `action_key`, and undo what is found.
+    action_key
+        For a rollback: the key that its action was called with; for an action its own, as `key`.
 
     Examples
     --------
@@ -61,11 +63,11 @@ class Context:
 
     A rollback that looks first is right after each of the outcomes, and when it is called twice:
 
-    >>> charges = {("r1", "payment"): 42}
+    >>> charges = {"r1/payment/do": 42}
     >>> def refund(results, context):
-    ...     euro = charges.pop((context.run_id, context.node), None)
+    ...     euro = charges.pop(context.action_key, None)
     ...     return "nothing was there" if euro is None else f"{euro} given back"
-    >>> lost = Context("r1", "payment", 1, "r1/payment/undo", {"input": 17}, "UNKNOWN")
+    >>> lost = Context("r1", "payment", 1, "r1/payment/undo", {"input": 17}, "UNKNOWN", "r1/payment/do")
     >>> refund([], lost), refund([], lost)
     ('42 given back', 'nothing was there')
     """
@@ -76,6 +78,7 @@ class Context:
     key: str
     inputs: Mapping[str, Any]
     outcome: str | None = None
+    action_key: str = ""
     _effects: Effects = field(default_factory=Effects, repr=False, compare=False)
 
     def effect(self, name: str, key: Any, *, once: bool = False, **details: Any) -> None:

@@ -9,6 +9,7 @@ from daga_nb.core.moves import Direction, Undo
 from daga_nb.core.states import NodeState, RunState
 from daga_nb.engine.inflight import InFlight
 from daga_nb.engine.keeping import Keeping
+from daga_nb.engine.log import Mark
 from daga_nb.engine.outcomes import Outcomes
 from daga_nb.engine.perform import Performer
 from daga_nb.engine.recorder import Recorder
@@ -123,6 +124,8 @@ class Chronicle:
     def _call_again(self, node: int, again: Retry) -> None:
         forward = again.direction == "forward"
         self._record(node, NodeState.RUNNING if forward else NodeState.ROLLING_BACK, str(again))
+        if self._log is not None and forward and again.delay:
+            self._log.mark(Mark(len(self._machine.events), "waits", node))
         self._begin_again([node], again.direction, again.delay)
 
     def _begin_again(self, nodes: Sequence[int], direction: Direction, delay: float = 0.0) -> None:
@@ -140,8 +143,10 @@ class Chronicle:
         if self._machine.run_state is RunState.ROLLBACK_INCOMPLETE:
             self._record(None, RunState.ROLLING_BACK, "tried again")
         direction: Direction = "forward" if forward else "back"
+        machine = self._machine
         for node in nodes:
-            why = "called again: its outcome was lost" if node in lost else "tried again"
+            unknown = node in lost and machine.states[node] is not NodeState.FAILED
+            why = "called again: its outcome was lost" if unknown else "tried again"
             self._record(node, NodeState.RUNNING if forward else NodeState.ROLLING_BACK, why)
         self._begin_again(nodes, direction)
 

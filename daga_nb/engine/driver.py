@@ -74,7 +74,7 @@ class Driver(Bearings):
         self.performer = Performer(self.machine, *parts, run_id=run_id, input=input, cancel=self.cancel)
         self._bell = Bell()
         self.inflight = InFlight(
-            self.performer, self.outcomes, self._bell, plan.names, patience, self.recorder.write
+            self.performer, self.outcomes, self._bell, plan.names, patience, self.recorder
         )
         self._chronicle = Chronicle(
             self.machine, self.recorder, self.outcomes, self.inflight, self.performer, self.log

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
 from functools import partial
 from logging import getLogger
@@ -13,7 +13,8 @@ from daga_nb.core.moves import Direction
 from daga_nb.engine.bell import Bell
 from daga_nb.engine.outcomes import Outcome, Outcomes, lost, never_called
 from daga_nb.engine.perform import Performer
-from daga_nb.errors import RunBusy
+from daga_nb.engine.recorder import Recorder
+from daga_nb.errors import JournalError, RunBusy
 
 __all__ = ["InFlight"]
 
@@ -49,7 +50,7 @@ class InFlight:
         bell: Bell,
         names: Sequence[str],
         patience: float,
-        written: Callable[[], object],
+        recorder: Recorder,
     ) -> None:
         self.tasks: dict[int, asyncio.Task[Outcome] | None] = {}
         self.ended: deque[tuple[int, Outcome]] = deque()
@@ -59,7 +60,7 @@ class InFlight:
         self._bell = bell
         self._names = names
         self._patience = patience
-        self._written = written
+        self._recorder = recorder
         self._waiting: dict[int, asyncio.Future[bool]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._back: set[int] = set()
@@ -80,7 +81,7 @@ class InFlight:
 
         Nothing is called of which it is not written down that it is: if that cannot be done, nothing is.
         """
-        self._written()
+        self._recorder.write()
         self._launch(nodes, direction, after)
 
     def _launch(self, nodes: Iterable[int], direction: Direction, after: float = 0.0) -> None:
@@ -104,6 +105,8 @@ class InFlight:
     async def _do(self, node: int, after: float) -> Outcome:
         if self.cancelled or (after and not await self._waited(node, after)):
             return self._hear(node, never_called())
+        if after and not self._is_written(node):
+            return never_called()
         seconds = self._performer.calls[node].timeout
         if seconds is None:
             return self._hear(node, await self._performer.do(node))
@@ -129,6 +132,16 @@ class InFlight:
 
     def _deadline(self, node: int) -> float:
         return self._performer.calls[node].rollback_timeout or self._patience
+
+    def _is_written(self, node: int) -> bool:
+        """Write down that the wait is over; if that cannot be done, it is as if the call had not begun."""
+        try:
+            self._recorder.call(node)
+        except JournalError:  # the loop, woken here, cannot write either: it says so
+            del self.tasks[node]
+            self._bell.ring()
+            return False
+        return True
 
     async def _waited(self, node: int, seconds: float) -> bool:
         """Wait before a call; give whether it is still to be made."""

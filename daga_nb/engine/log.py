@@ -50,15 +50,16 @@ class Mark(NamedTuple):
     after
         After how many events.
     kind
-        ``"resumed"``; ``"released"``; or ``"undo"``: `node` is undone in another way from now on.
+        ``"resumed"``; ``"released"``; ``"undo"``: `node` is undone in another way from now on; ``"waits"``:
+        its retry is still to come; ``"called"``: that has come.
     node
-        The number of the action, of ``"undo"``.
+        The number of the action, of the last three.
     value
         What undoing it takes, of ``"undo"``.
     """
 
     after: int
-    kind: Literal["resumed", "released", "undo"]
+    kind: Literal["resumed", "released", "undo", "waits", "called"]
     node: int | None = None
     value: str = ""
 

@@ -11,6 +11,7 @@ from time import perf_counter
 from typing import Any
 
 from daga_nb.core.machine import Machine
+from daga_nb.core.states import NodeState, RunState
 from daga_nb.engine.calls import ActionCall, Context, Target
 from daga_nb.engine.effects import Effects
 from daga_nb.engine.executors import Threads, called
@@ -243,7 +244,19 @@ class Performer:
             key += f"/{self.machine.recoveries + 1}"
         attempt = self.machine.attempts(node, "forward" if outcome is None else "back")
         named = self._named(node, inputs)
-        return Context(self.run_id, shown, attempt, key, named, outcome, self.effects)
+        done = key if outcome is None else self._key_of_action(shown)
+        return Context(self.run_id, shown, attempt, key, named, outcome, done, self.effects)
+
+    def _key_of_action(self, name: str) -> str:
+        """Give the key that the last call of an action had, for its rollback to look by."""
+        key = f"{self.run_id}/{name}/do"
+        if not self.machine.recoveries:
+            return key
+        events = self.machine.events
+        called = [one.seq for one in events if one.node == name and one.state is NodeState.RUNNING]
+        until = called[-1] if called else 0
+        begun = sum(one.node is None and one.state is RunState.RUNNING for one in events[:until])
+        return f"{key}/{begun}" if begun > 1 else key
 
     def _named(self, node: int, inputs: Sequence[Any]) -> dict[str, Any]:
         names = [self.plan.names[before] for before in self.plan.predecessors[node]] or ["input"]

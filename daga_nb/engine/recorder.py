@@ -12,6 +12,7 @@ from daga_nb.core.events import Event
 from daga_nb.core.machine import Machine
 from daga_nb.core.states import NodeState, State
 from daga_nb.engine.keeping import Keeping
+from daga_nb.engine.log import Mark
 
 __all__ = ["Recorder"]
 
@@ -148,6 +149,18 @@ class Recorder:
             self._log.write()
             while self._untold:
                 self._tell(self._untold.popleft())
+
+    def call(self, node: int) -> None:
+        """Write into the log that an action is called now, after its wait.
+
+        Raises
+        ------
+        DagaError
+            If it cannot be written.
+        """
+        if self._log is not None:
+            self._log.mark(Mark(len(self.machine.events), "called", node))
+            self.write()
 
     def _tell(self, event: Event) -> None:
         struck: KeyboardInterrupt | None = None

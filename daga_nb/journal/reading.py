@@ -81,6 +81,18 @@ class Kept(NamedTuple):
         return sum(mark.kind == "resumed" and mark.after >= last for mark in self.marks)
 
     @property
+    def waiting(self) -> frozenset[int]:
+        """The actions whose retry was still to come."""
+        found: dict[int | None, int] = {}
+        for mark in self.marks:
+            if mark.kind == "waits":
+                found[mark.node] = mark.after
+            elif mark.kind == "called":
+                found.pop(mark.node, None)
+        last = {row.node: row.event.seq for row in self.rows}
+        return frozenset(node for node, after in found.items() if node is not None and last[node] == after)
+
+    @property
     def released(self) -> bool:
         """Whether it was released: it never goes on, nor back."""
         return any(mark.kind == "released" for mark in self.marks)
@@ -157,8 +169,9 @@ def _sized(text: str) -> str:
 
 def _mark(number: int, fields: tuple[Any, ...], shape: Shape) -> Mark:
     after, kind, node, value = fields
-    whose = node is not None and 0 <= node < len(shape.plan) and value in _UNDO
-    if kind == "undo" and not whose:
+    of_run = kind in ("resumed", "released")
+    known = node is None if of_run else node is not None and 0 <= node < len(shape.plan)
+    if not known or (kind == "undo" and value not in _UNDO):
         raise JournalError(f"mark {number} is not what it should be")
     return Mark(after, kind, node, value)
 

@@ -30,6 +30,8 @@ MOST_RESUMES = 5
 """How often in a row a run may be resumed without anything coming of it."""
 
 _WHY = "the process ended before it did"
+_WAITED = "the process ended before its retry"
+_ENDED_BADLY = (NodeState.FAILED, NodeState.UNKNOWN, NodeState.ROLLBACK_FAILED)
 
 
 def resume(
@@ -100,22 +102,26 @@ def _restore(driver: Driver, kept: Kept) -> None:
     assert driver.log is not None
     driver.log.mark(Mark(len(kept.rows), "resumed"))
     last = {row.node: row for row in kept.rows}
+    waiting = kept.waiting
     found = []
     for node, state in enumerate(machine.states):
         if state is NodeState.RUNNING or state is NodeState.ROLLING_BACK:
-            _lose(driver, node)
+            _lose(driver, node, waited=node in waiting)
             found.append(node)
-        elif state in (NodeState.UNKNOWN, NodeState.ROLLBACK_FAILED) and is_lost(last[node]):
+        elif state in _ENDED_BADLY and is_lost(last[node]):
             found.append(node)  # by an earlier process, which ended before it called it again
     driver.lost = tuple(found)
     driver.recorder.tell_nobody()
 
 
-def _lose(driver: Driver, node: int) -> None:
+def _lose(driver: Driver, node: int, *, waited: bool) -> None:
     outcomes = driver.outcomes
     outcomes.broken_off.add(node)
     outcomes.calls_lost[node, _direction(driver.machine.states[node])] += 1
-    if driver.machine.states[node] is NodeState.RUNNING:
+    if waited:  # it was not called: what the call before raised is still the truth
+        outcomes.recall(node)
+        ended, reason = NodeState.FAILED, _WAITED
+    elif driver.machine.states[node] is NodeState.RUNNING:
         ended, reason = outcomes.forward(node, lost(_WHY))
     else:
         name = driver.plan.names[node]
