@@ -61,7 +61,7 @@ def test_killed_at_a_point_and_again_in_the_recovery(plot, server, folder, count
     usual, every = undisturbed(server, plot, folder / "usual")
     single = double = worst = 0
     labels: Counter[str] = Counter()
-    for at in long.share(range(1, usual.points + 1), one_in=6, about=plot):
+    for at in long.share(range(1, usual.points + 1), one_in=4, about=plot):
         here = folder / f"{at}"
         here.mkdir()
         seen = died(server, plot, here, 0, at)
@@ -72,7 +72,7 @@ def test_killed_at_a_point_and_again_in_the_recovery(plot, server, folder, count
         labels[points(here, 0)[-1]] += 1
         recovery, most = ended(server, plot, copied(here, folder / "once"), [seen], usual)
         worst = max(worst, most)
-        for second in long.share(range(1, recovery + 1), one_in=12, about=f"{plot} {at}"):
+        for second in long.share(range(1, recovery + 1), one_in=20, about=f"{plot} {at}"):
             there = copied(here, folder / "twice")
             again = died(server, plot, there, 1, second)
             if again is None:
