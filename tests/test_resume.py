@@ -378,7 +378,7 @@ def test_a_succeeded_run_can_still_be_rolled_back_in_another_process(path):
     assert list_runs(path)[0].state.word == "rolled back"
 
 
-def test_retries_are_counted_on(path):
+def test_retries_are_counted_on_and_a_lost_call_is_none(path):
     tries, gate = [], Gate()
 
     def flow():
@@ -395,7 +395,37 @@ def test_retries_are_counted_on(path):
     again = flow().resume(path, run.id)
     with pytest.raises(DagaFlowError):
         play(again.finish())
-    assert tries == [1, 2, 3]
+    assert tries == [1, 2, 3, 4]
+    assert [event.reason for event in again.events if event.reason.startswith(("retry", "called again"))] == [
+        "retry 1 of 2",
+        "called again: its outcome was lost",
+        "retry 2 of 2",
+    ]
+
+
+def test_the_retry_of_a_rollback_is_not_used_up_by_a_lost_call(path):
+    tries, gate = [], Gate()
+
+    def flow():
+        async def do(results):
+            return "done"
+
+        async def undo(results, context):
+            tries.append(context.attempt)
+            if len(tries) == 1:
+                await gate.wait()
+            if len(tries) == 2:
+                raise Boom("again")
+
+        made = DagaAction(do, name="a", rollback_retries=1)
+        made.on_rollback(undo)
+        return DagaFlow([(made, action([], "b", fails=Boom("b")))])
+
+    run = flow().start(journal=path)
+    die_in(run, gate)
+    again = flow().resume(path, run.id)
+    play(again.go())
+    assert (tries, again.state.word) == ([1, 2, 3], "rolled back")
 
 
 def test_the_ledger_survives(path):

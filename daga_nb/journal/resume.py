@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from daga_nb.core.moves import Direction
 from daga_nb.core.states import NodeState, RunState
 from daga_nb.engine.admission import OnFailure
 from daga_nb.engine.driver import Driver
@@ -116,6 +117,7 @@ def _restore(driver: Driver, kept: Kept) -> None:
 def _lose(driver: Driver, node: int, *, waited: bool) -> None:
     outcomes = driver.outcomes
     outcomes.broken_off.add(node)
+    outcomes.calls_lost[node, _direction(driver.machine.states[node])] += 1
     if waited:  # it was not called: what the call before raised is still the truth
         outcomes.recall(node)
         ended, reason = NodeState.FAILED, _WAITED
@@ -127,6 +129,10 @@ def _lose(driver: Driver, node: int, *, waited: bool) -> None:
         ended, _ = outcomes.back(node, Outcome(None, error, None, None))
         reason = _WHY
     driver.recorder.record(node, ended, reason)
+
+
+def _direction(state: NodeState) -> Direction:
+    return "forward" if state is NodeState.RUNNING else "back"
 
 
 def _replay(driver: Driver, row: Row) -> None:
@@ -160,6 +166,8 @@ def _replay(driver: Driver, row: Row) -> None:
         outcomes.rollback_errors[node] = RollbackError(driver.plan.names[node], batch, error)
     elif row.outcome == "back":
         outcomes.rollback_results[node] = None if row.value is None else decode(row.value)
+    if is_lost(row):
+        outcomes.calls_lost[node, _direction(before)] += 1
     if row.seconds is not None:
         taken = outcomes.rollback_durations if row.outcome == "back" else outcomes.durations
         taken[node] = row.seconds
