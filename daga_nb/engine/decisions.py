@@ -190,6 +190,7 @@ class RunDecisions(RunTrial):
             If a call is driving the run.
         """
         self._driver.seat.check_free()
+        self._driver.recorder.check()
         if self.state.back:
             raise StepError("the run is rolling back: let it come to its end first")
         if self._driver.log is not None:  # else another process could undo what a fork has adopted
@@ -205,6 +206,7 @@ class RunDecisions(RunTrial):
     def _failed(self, names: tuple[str, ...]) -> list[int]:
         driver = self._driver
         driver.seat.check_free()
+        driver.recorder.check()
         failed = driver.machine.undecided()
         if not names:
             if not failed:

@@ -162,6 +162,11 @@ class Driver(Bearings):
         self.recorder.write()
         return cancelled
 
+    @property
+    def through(self) -> bool:
+        """Whether the run has ended, and nothing of its story is still to be written."""
+        return self.machine.run_state.ended and (self.log is None or not self.log.behind)
+
     def check_apart(self) -> None:
         """Refuse a caller who could only wait for ever.
 

@@ -138,6 +138,11 @@ class Keeping:
 
     # ------------------------------------------------------------------- writing
 
+    @property
+    def behind(self) -> bool:
+        """Whether something was gathered that is not written."""
+        return bool(self._rows or self._entries or self._marks)
+
     def write(self) -> None:
         """Write what was gathered.
 
@@ -148,7 +153,7 @@ class Keeping:
         """
         with self._lock:
             self.log.check()
-            if self._rows or self._entries or self._marks:
+            if self.behind:
                 self._failing = True
                 self.log.append(self._rows, self._entries, self._marks)
                 self._failing = False

@@ -119,7 +119,8 @@ class Log(Protocol):
         Raises
         ------
         JournalError
-            If it cannot be written.
+            If it cannot be written. The next call then begins with the same things, and with what has come
+            since: it may be that they were written all the same.
         """
         ...
 

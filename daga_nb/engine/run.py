@@ -146,7 +146,7 @@ class FlowRun(RunVerdict):
         driver = self._driver
         while True:
             await driver.at_rest()
-            if self.state.ended and not driver.closing:
+            if driver.through and not driver.closing:
                 await self._look_at_the_end()
                 self._warn_of_unfired()
                 return self._verdict()
@@ -244,7 +244,7 @@ class FlowRun(RunVerdict):
         driver.close(failed if self.state is RunState.RUNNING and failed else "rolled back by request")
         await driver.at_rest()
         self._check_way_back()  # what ran meanwhile may have passed it
-        if driver.closing or not self.state.ended:
+        if driver.closing or not driver.through:
             await self.drive(stepper)
         stands = self.state is RunState.ROLLBACK_INCOMPLETE or driver.undecided()
         if stands and driver.outcomes.rollback_errors:
@@ -266,7 +266,7 @@ class FlowRun(RunVerdict):
         driver.cancel()
         while True:
             await driver.at_rest()
-            if self.state.ended or driver.stands:
+            if driver.through or driver.stands:
                 break
             await self._drive(FREE)
         return self.events[first:]

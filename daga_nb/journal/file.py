@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import sqlite3
 import threading
@@ -127,8 +128,6 @@ def opened(path: str | os.PathLike[str], *, create: bool) -> Iterator[Journal]:
     found = _checked_path(path)
     with _opening:
         journal = _open.get(found)
-        if journal is not None and journal._process != os.getpid():
-            journal = None  # it stays open in the parent; closing it here would let go of the parent's locks
         if journal is None:
             journal = _open[found] = Journal(found, create=create)
         journal.leases += 1  # what is collected as garbage meanwhile may have been its last holder
@@ -152,6 +151,26 @@ def close_idle(journal: Journal) -> None:
 def _close_all() -> None:
     for journal in list(_open.values()):
         journal.close()
+
+
+def _leave_to_the_parent() -> None:
+    """Keep a forked child from ever closing what its parent has open.
+
+    Closing is what frees a connection, at the latest when the child ends, and it would remove the file's WAL
+    under the parent, whose further commits would go nowhere. So it is never freed: it stands in a cycle, and
+    the collector is told to leave alone all that was inherited.
+    """
+    global _opening
+    _opening = threading.RLock()  # a thread that is not here may have it
+    if _open:
+        inherited: list[Any] = list(_open.values())
+        inherited.append(inherited)
+        _open.clear()
+        gc.freeze()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_to_the_parent)
 
 
 def _checked_path(path: str | os.PathLike[str]) -> Path:

@@ -130,7 +130,7 @@ class RunLog:
             written = self._in_file(journal)
             skipped = [now - before for now, before in zip(written, self._counts, strict=True)]
             rows, entries, marks = rows[skipped[0] :], entries[skipped[1] :], marks[skipped[2] :]
-            events, noted, marked = self._counts = written
+            events, noted, marked = written  # the counts stay: what comes next begins where this began
         counts = (events + len(rows), noted + len(entries), marked + len(marks))
         heads: list[tuple[Any, ...]] = []
         if self._head is not None:
