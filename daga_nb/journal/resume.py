@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from daga_nb.core.moves import Direction
 from daga_nb.core.states import NodeState, RunState
+from daga_nb.debug.history import History
 from daga_nb.engine.admission import OnFailure
 from daga_nb.engine.driver import Driver
 from daga_nb.engine.fault_plan import Faults
@@ -20,6 +21,7 @@ from daga_nb.journal.file import Journal, opened
 from daga_nb.journal.head import Shape, differences
 from daga_nb.journal.reading import Kept, change, error_in, is_lost, read
 from daga_nb.journal.run_log import RunLog
+from daga_nb.journal.told import notes_of
 
 if TYPE_CHECKING:
     from daga_nb.flow import DagaFlow
@@ -52,6 +54,7 @@ def resume(
         log = RunLog.resumed(journal.path, run_id, (len(kept.rows), len(kept.entries), len(kept.marks)))
         run = FlowRun(flow, decode(kept.input), faults, on_failure=on_failure, observe=observe, log=log)
         _restore(run._driver, kept)
+        run._history = History(run, notes_of(kept))
         log.take_over(journal)
         log.rest(run.state.ended)
         return run
