@@ -15,7 +15,6 @@ import networkx as nx
 import pytest
 from broken_disk import WAYS, Disk
 from helpers import Boom, play
-from journals import rows_of
 from long import LONG, share
 
 from daga_nb import DagaAction, DagaFlow, DagaFlowError, list_runs

@@ -83,6 +83,7 @@ def test_with_a_value_of_another_kind_it_is_not(content, value):
         if found is not None:  # another good value
             assert (field, type(value)) in [("to", str), ("to", int), ("to", bool)]
             assert (content["cmd"], type(value)) in [
+                ("journal", bool),
                 ("keep", str),
                 ("skip", str),
                 ("rerun", int),

@@ -395,10 +395,10 @@ def test_breakpoints_hold_a_found_run(path):
 
 HOLD = """
 import sys
-from daga_nb.journal.file import open_journal
-journal = open_journal(sys.argv[1], create=True)
-print("held", flush=True)
-input()
+from daga_nb.journal.file import opened
+with opened(sys.argv[1], create=True):
+    print("held", flush=True)
+    input()
 """
 
 
@@ -436,7 +436,7 @@ def test_a_lab_that_waits_for_its_file_runs_without_one_if_that_is_asked(path, m
 
     async def main() -> None:
         with monkeypatch.context() as patch:
-            patch.setattr("daga_nb.journal.run_log.open_journal", busy)
+            patch.setattr("daga_nb.journal.run_log.opened", busy)
             page = page_of(Scene(), path)
         await page.open()
         await page.click(cmd="journal", to=False)

@@ -242,7 +242,7 @@ def test_a_person_decides_where_failures_pause(path):
     done = []
     run_id = crashed(done, path, ["b"])
     run = flow_of(done, CHAIN).resume(path, run_id, on_failure="pause")
-    assert str(run.next) == "paused: b failed; retry, skip with a value, or roll back"
+    assert str(run.next) == "paused: nobody knows whether b happened; retry, skip with a value, or roll back"
     assert play(run.go()) == ()
     run.skip("b", "by hand")
     assert play(run.finish()) == ["c"]
@@ -291,7 +291,8 @@ def test_past_a_pivot_what_was_lost_stands_until_somebody_decides(path):
         play(run.finish())
     assert done == ["do a"]
     assert str(run.next) == (
-        "paused: b failed, and past the pivot a there is no way back; retry, or skip with a value"
+        "paused: nobody knows whether b happened, and past the pivot a there is no way back; "
+        "retry, or skip with a value"
     )
     play(run.retry())
     assert play(run.finish()) == ["c"]
