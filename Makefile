@@ -14,7 +14,7 @@ help:
 	@echo "make test       install what the tests need, and run them all"
 	@echo "make test-long  the same, and every point of every sweep (make test tries a share of them)"
 	@echo "make lint       ruff; also make format, make types (mypy), make unit (pytest)"
-	@echo "make bench      build, run and rollback beside a hand-written ready queue"
+	@echo "make bench      build, run and rollback beside a hand-written ready queue, and the journal beside bare SQLite"
 	@echo "make notebooks  execute the notebooks, and save them with their outputs"
 	@echo "make picture    take the README's screenshot of the lab"
 

@@ -1,40 +1,23 @@
-"""Build, run and rollback, beside the baseline in the same process; prints ratios."""
+"""Build, run and rollback beside the baseline, and the journal beside bare commits; prints ratios."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import math
 import statistics
 import subprocess
 import sys
 from collections.abc import Callable
-from time import perf_counter
-from typing import Any
+from pathlib import Path
 
+from benchmarks import journal
 from benchmarks.baseline import ReadyQueue
 from benchmarks.graphs import SHAPES, make_action, make_function
+from benchmarks.timing import paired
 from daga_nb import DagaFlow, DagaFlowError, Fault
 
 SIZES = (100, 1_000, 10_000)
-
-
-def seconds(work: Callable[[], Any]) -> float:
-    gc.collect()
-    gc.disable()
-    begun = perf_counter()
-    work()
-    taken = perf_counter() - begun
-    gc.enable()
-    return taken
-
-
-def paired(ours: Callable[[], Any], theirs: Callable[[], Any], rounds: int) -> tuple[float, float, float]:
-    """Time the two in turn; give both medians, and the median of the ratios pair by pair."""
-    pairs = [(seconds(ours), seconds(theirs)) for _ in range(rounds)]
-    ratio = statistics.median(a / b for a, b in pairs)
-    return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs), ratio
 
 
 def build_and_run(shape: str, size: int, rounds: int) -> tuple[float, float, float]:
@@ -110,12 +93,15 @@ def import_time(rounds: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="pairs to time for each row (median)")
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--folder", type=Path, help="where the journals are made: on the disk to be timed")
+    rounds, folder = vars(parser.parse_args()).values()
     print(f"Python {sys.version.split()[0]}, median of {rounds}; microseconds a node")
     largest = report("build + run, the story recorded", build_and_run, rounds)
     report("run + rollback of every action (baseline: undo in a loop)", run_and_roll_back, rounds)
     import_time(max(rounds, 5))
+    most = journal.report(max(rounds, 5), folder)
     print(f"\nlargest ratio of build + run at {SIZES[-1]} nodes: {max(largest):.2f}")
+    print(f"largest ratio with a journal, where actions end one by one: {most:.2f}")
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ ARROWS = {
     "render": {"core", "errors"},
     "interop": {"action", "core", "engine", "errors", "flow", "nodes"},
     "page": {"core", "debug", "engine", "errors", "render"},
-    "widgets": {"action", "core", "debug", "engine", "errors", "flow", "nodes", "page", "render"},
+    "widgets": {"action", "core", "debug", "engine", "errors", "flow", "journal", "nodes", "page", "render"},
     "__init__": {"action", "engine", "errors", "flow"},
 }
 
@@ -74,6 +74,7 @@ UPWARD = {
     ("engine/telling.py", "take_notes", "debug"),
     ("engine/telling.py", "timeline", "render"),
     ("journal/runs.py", "_table", "render"),
+    ("debug/fork.py", "_log", "journal"),
     ("engine/run.py", "fork", "debug"),
     ("engine/run.py", "step", "debug"),
     ("engine/run.py", "step_action", "debug"),

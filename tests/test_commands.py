@@ -17,6 +17,12 @@ GOOD: list[tuple[dict[str, Any], Command]] = [
     ({"cmd": "retry"}, Command("retry")),
     ({"cmd": "fix"}, Command("fix")),
     ({"cmd": "use"}, Command("use")),
+    ({"cmd": "resume"}, Command("resume")),
+    ({"cmd": "leave"}, Command("leave")),
+    ({"cmd": "older"}, Command("older")),
+    ({"cmd": "find"}, Command("find")),
+    ({"cmd": "journal", "to": True}, Command("journal", to=True)),
+    ({"cmd": "journal", "to": False}, Command("journal", to=False)),
     ({"cmd": "scenarios"}, Command("scenarios")),
     ({"cmd": "rerun", "to": 2}, Command("rerun", to=2)),
     ({"cmd": "replay", "to": "x.json"}, Command("replay", to="x.json")),
@@ -75,8 +81,9 @@ def test_with_a_value_of_another_kind_it_is_not(content, value):
     for field in content:
         found = parse({**content, field: value}, nodes=3)
         if found is not None:  # another good value
-            assert (field, type(value)) in [("to", str), ("to", int)]
+            assert (field, type(value)) in [("to", str), ("to", int), ("to", bool)]
             assert (content["cmd"], type(value)) in [
+                ("journal", bool),
                 ("keep", str),
                 ("skip", str),
                 ("rerun", int),

@@ -3,9 +3,9 @@
 import pytest
 from helpers import Boom, flow_of, play, story, told, words
 
-from daga_nb import DagaAction, DagaFlow, DagaFlowError, Fault
+from daga_nb import DagaAction, DagaFlow, DagaFlowError, Fault, list_runs
 from daga_nb.core.states import RunState
-from daga_nb.errors import FaultError, ForkError, RunBusy, StepError
+from daga_nb.errors import FaultError, ForkError, JournalValueError, RunBusy, StepError
 
 CHAIN = [("a", "b"), ("b", "c"), ("c", "d")]
 
@@ -252,3 +252,38 @@ def test_a_failure_planted_in_a_rollback_that_is_not_the_forks_is_left_behind(do
     assert [fault.at for fault in run.fork(3, adopt=True).faults] == ["b", "d"]
     with pytest.raises(FaultError, match="could never fire"):
         run.fork(3, faults=planted)
+
+
+# --------------------------------------------------------------------- in a journal
+
+
+def test_a_fork_in_a_journal_is_resumed_without_the_run_that_it_inherits_from(done, tmp_path):
+    path = tmp_path / "runs.db"
+    fork = ended(done).fork(3, results={"b": "changed"}, journal=path)
+    assert (fork.journal, len(list_runs(path))) == (path, 0)
+    play(fork.step())
+    assert done == ["do c"]
+    again = flow_of(done, CHAIN).resume(path, fork.id)
+    assert dict(again.results) == {"a": "a", "b": "changed", "c": "c"}
+    assert [undo.value for undo in again.undo] == ["elsewhere", "elsewhere", "call", "call"]
+    assert play(again.finish()) == ["d"]
+    play(again.rollback())
+    assert done == ["do c", "do d", "undo d", "undo c"]
+    assert [(run.run_id, run.condition) for run in list_runs(path)] == [(fork.id, "finished")]
+
+
+def test_what_a_journal_cannot_keep_is_not_inherited_into_one(done, tmp_path):
+    with pytest.raises(JournalValueError, match=r"the result of 'a' \(batch 1\) cannot be kept"):
+        ended(done).fork(2, results={"a": object()}, journal=tmp_path / "runs.db")
+
+
+def test_a_fork_that_adopts_undoes_what_it_adopted_also_after_it_was_resumed(done, tmp_path):
+    path = tmp_path / "runs.db"
+    run = ended(done)
+    run.release()
+    fork = run.fork(4, adopt=True, journal=path)
+    play(fork.step())
+    again = flow_of(done, CHAIN).resume(path, fork.id)
+    done.clear()
+    play(again.rollback())
+    assert done == ["undo d", "undo c", "undo b", "undo a"]

@@ -101,6 +101,17 @@ FACTS = {
             ["tickets", "collect", "bus", "hostel", "plan", None],
         ],
     ),
+    "07_crash_and_resume": (
+        "[bank.statement(), [(one.state, one.resumed) for one in list_runs('runs.db')], "
+        "[event.node for event in run.events if event.state == 'ROLLED_BACK'], "
+        "[one.attempt for one in run.events if str(one) == 'payment ROLLING_BACK']]",
+        [
+            {"asked": 5, "charged": 4, "refunded": 2},
+            [["SUCCEEDED", 0], ["ROLLED_BACK", 1], ["ROLLED_BACK", 1], ["SUCCEEDED", 1]],
+            ["mail", "payment", "seat", "supper", "price", None],
+            [1, 2],
+        ],
+    ),
 }
 
 

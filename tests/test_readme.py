@@ -47,11 +47,12 @@ def test_the_code_does_what_it_says(capsys, monkeypatch, tmp_path):
     for block in BLOCKS:
         compare(block, names, said)
     assert [told for told, _ in said] == [found for _, found in said]
-    assert len(said) == 18
+    assert len(said) == 21
     assert capsys.readouterr().out.splitlines() == ["refund None", "cancel room 17"]
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "run.html",
         "run.json",
+        "runs.db",
         "silent-bank.scenario.json",
     ]
     assert names["Story"].load("run.json") == names["story"]
@@ -68,7 +69,10 @@ def test_each_state_of_a_run_is_named(state):
     assert f"`{state}`" in TEXT
 
 
-@pytest.mark.parametrize("page", ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/states.md"])
+PAGES = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/states.md", "docs/journal.md"]
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_links_lead_somewhere(page):
     file = ROOT / page
     text = file.read_text(encoding="utf-8")

@@ -242,7 +242,7 @@ def test_a_person_decides_where_failures_pause(path):
     done = []
     run_id = crashed(done, path, ["b"])
     run = flow_of(done, CHAIN).resume(path, run_id, on_failure="pause")
-    assert str(run.next) == "paused: b failed; retry, skip with a value, or roll back"
+    assert str(run.next) == "paused: nobody knows whether b happened; retry, skip with a value, or roll back"
     assert play(run.go()) == ()
     run.skip("b", "by hand")
     assert play(run.finish()) == ["c"]
@@ -291,7 +291,8 @@ def test_past_a_pivot_what_was_lost_stands_until_somebody_decides(path):
         play(run.finish())
     assert done == ["do a"]
     assert str(run.next) == (
-        "paused: b failed, and past the pivot a there is no way back; retry, or skip with a value"
+        "paused: nobody knows whether b happened, and past the pivot a there is no way back; "
+        "retry, or skip with a value"
     )
     play(run.retry())
     assert play(run.finish()) == ["c"]
@@ -378,7 +379,7 @@ def test_a_succeeded_run_can_still_be_rolled_back_in_another_process(path):
     assert list_runs(path)[0].state.word == "rolled back"
 
 
-def test_retries_are_counted_on(path):
+def test_retries_are_counted_on_and_a_lost_call_is_none(path):
     tries, gate = [], Gate()
 
     def flow():
@@ -395,7 +396,37 @@ def test_retries_are_counted_on(path):
     again = flow().resume(path, run.id)
     with pytest.raises(DagaFlowError):
         play(again.finish())
-    assert tries == [1, 2, 3]
+    assert tries == [1, 2, 3, 4]
+    assert [event.reason for event in again.events if event.reason.startswith(("retry", "called again"))] == [
+        "retry 1 of 2",
+        "called again: its outcome was lost",
+        "retry 2 of 2",
+    ]
+
+
+def test_the_retry_of_a_rollback_is_not_used_up_by_a_lost_call(path):
+    tries, gate = [], Gate()
+
+    def flow():
+        async def do(results):
+            return "done"
+
+        async def undo(results, context):
+            tries.append(context.attempt)
+            if len(tries) == 1:
+                await gate.wait()
+            if len(tries) == 2:
+                raise Boom("again")
+
+        made = DagaAction(do, name="a", rollback_retries=1)
+        made.on_rollback(undo)
+        return DagaFlow([(made, action([], "b", fails=Boom("b")))])
+
+    run = flow().start(journal=path)
+    die_in(run, gate)
+    again = flow().resume(path, run.id)
+    play(again.go())
+    assert (tries, again.state.word) == ([1, 2, 3], "rolled back")
 
 
 def test_the_ledger_survives(path):

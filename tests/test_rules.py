@@ -615,7 +615,8 @@ def test_rule_7_result_error_and_context_by_name():
     ((results, result, error, context),) = handed
     assert (results, result) == (["first"], "act")
     assert error is run.errors["bad"]  # what made the run turn back
-    assert context == Context(run.id, "act", 1, f"{run.id}/act/undo", {"first": "first"}, "SUCCEEDED")
+    keys = (f"{run.id}/act/undo", f"{run.id}/act/do")
+    assert context == Context(run.id, "act", 1, keys[0], {"first": "first"}, "SUCCEEDED", action_key=keys[1])
 
 
 def test_rule_7_a_failed_action_is_handed_its_own_error():

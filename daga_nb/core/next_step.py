@@ -9,7 +9,7 @@ from daga_nb.core.entries import Entry
 from daga_nb.core.ledger import Ledger
 from daga_nb.core.machine import Machine
 from daga_nb.core.moves import Direction
-from daga_nb.core.states import RunState
+from daga_nb.core.states import NodeState, RunState
 
 __all__ = ["NextStep", "next_step"]
 
@@ -40,6 +40,8 @@ class NextStep(NamedTuple):
     again
         The display names of what is called once more, because its process ended before it did; the actions,
         or going back the rollbacks.
+    unknown
+        Those of the `undecided` that have not failed, as far as anybody knows: how they ended was lost.
     turning
         Why the run turns back with the next step; else nothing.
     flaws
@@ -67,11 +69,21 @@ class NextStep(NamedTuple):
     flaws: str = ""
     again: tuple[str, ...] = ()
     turning: str = ""
+    unknown: tuple[str, ...] = ()
 
     @property
     def what_is_left(self) -> str:
         """What an incomplete rollback has left, in words; else nothing."""
         return f"left: {_some(self.left)}" if self.left else ""
+
+    @property
+    def _what_failed(self) -> str:
+        failed = tuple(name for name in self.undecided if name not in self.unknown)
+        back = "the rollback of " if self.state.back else ""
+        told = [f"{back}{_some(failed)} failed"] if failed else []
+        if self.unknown:
+            told.append(f"nobody knows whether {_some(self.unknown)} happened")
+        return ", and ".join(told)
 
     def __str__(self) -> str:
         if self.again:
@@ -82,7 +94,7 @@ class NextStep(NamedTuple):
             return f"next: rolling back, because of {self.turning}"
         if self.undecided:
             forward = self.state is RunState.RUNNING
-            failed = f"{'' if forward else 'the rollback of '}{_some(self.undecided)} failed"
+            failed = self._what_failed
             if self.pivot:
                 past = f"past the pivot {self.pivot} there is no way back"
                 return f"paused: {failed}, and {past}; retry{', or skip with a value' if forward else ''}"
@@ -134,11 +146,15 @@ def next_step(
     left: tuple[str, ...] = ()
     if machine.run_state is RunState.ROLLBACK_INCOMPLETE:
         left = tuple(plan.names[node] for node in machine.leftovers())
-    failed = tuple(plan.names[node] for node in undecided)
+    stuck = tuple(undecided)
+    failed = tuple(plan.names[node] for node in stuck)
+    unknown = tuple(plan.names[node] for node in stuck if machine.states[node] is NodeState.UNKNOWN)
     pivot = "" if machine.pivot is None else plan.names[machine.pivot]
     state = machine.run_state
     flaws = Ledger(tuple(effects), plan, state).flaws if state is RunState.ROLLED_BACK else ""
     step = NextStep(ready.direction, batch, len(plan.batches), names, state, left, failed, pivot, flaws)
+    if unknown:
+        step = step._replace(unknown=unknown)
     anew = tuple(again)
     if not anew:
         return step

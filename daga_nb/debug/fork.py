@@ -16,6 +16,9 @@ from daga_nb.engine.run import FlowRun
 from daga_nb.errors import ForkError
 
 if TYPE_CHECKING:
+    import os
+
+    from daga_nb.engine.log import Log
     from daga_nb.flow import DagaFlow
 
 __all__ = ["fork", "try_action"]
@@ -33,6 +36,7 @@ def fork(
     faults: Faults | None = None,
     on_failure: OnFailure | None = None,
     adopt: bool = False,
+    journal: str | os.PathLike[str] | None = None,
 ) -> FlowRun:
     """Give a run that begins with `batch`, with what comes before it from `run`. See `FlowRun.fork`."""
     plan = run.plan
@@ -74,11 +78,20 @@ def fork(
             _effects_of(run, before) if adopt else (),
         ),
         observe=run.observe,
+        log=_log(run, journal),
     )
     run._driver.adopted = run._driver.adopted or adopt
     for name, function in (replace or {}).items():
         forked.replace(name, function)
     return forked
+
+
+def _log(run: FlowRun, journal: str | os.PathLike[str] | None) -> Log | None:
+    if journal is None:
+        return None
+    from daga_nb.journal.run_log import RunLog
+
+    return RunLog(journal, run.flow.name)
 
 
 def _effects_of(run: FlowRun, nodes: Iterable[int]) -> tuple[Entry, ...]:

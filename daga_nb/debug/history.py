@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,13 @@ def _outcome(run: RunLook, name: str, state: Any) -> str:
 class History:
     """The notes on one run, taken when its events happen.
 
+    Parameters
+    ----------
+    run
+        The run.
+    notes
+        On its first events, if they were taken before: in another process, say.
+
     Attributes
     ----------
     notes
@@ -64,9 +72,9 @@ class History:
         What was printed: after how many events, and the line.
     """
 
-    def __init__(self, run: RunLook) -> None:
+    def __init__(self, run: RunLook, notes: Sequence[Note] = ()) -> None:
         self._run = run
-        self.notes: list[Note] = _late(run, 0)
+        self.notes: list[Note] = [*notes, *_late(run, len(notes))]
         self.lines: list[tuple[int, str]] = []
         run.subscribe(self._hear)
 

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 from daga_nb.debug.breakpoints import Breakpoint
 from daga_nb.debug.scenario_file import check_name, file_name, read_json, scenario_files, write_json
 from daga_nb.debug.scenario_json import check_text, fields_of, plain
-from daga_nb.debug.scenario_parts import break_from_json, break_to_json, fault_from_json, fault_to_json
+from daga_nb.debug.scenario_parts import (
+    break_from_json,
+    break_to_json,
+    check_places,
+    fault_from_json,
+    fault_to_json,
+)
 from daga_nb.engine.admission import OnFailure
 from daga_nb.engine.exact import short
 from daga_nb.engine.faults import Fault
@@ -97,8 +103,8 @@ class Scenario:
         object.__setattr__(self, "faults", _all(self.faults, Fault, "faults"))
         object.__setattr__(self, "breakpoints", _all(self.breakpoints, Breakpoint, "breakpoints"))
         data = self.to_json()
-        _check_places(data["faults"], "where", "faults")
-        _check_places(data["breakpoints"], "phase", "breakpoints")
+        check_places(data["faults"], "where", "faults")
+        check_places(data["breakpoints"], "phase", "breakpoints")
 
     @classmethod
     def of(cls, run: FlowRun, name: str) -> Scenario:
@@ -117,11 +123,16 @@ class Scenario:
         return cls(name, run.input, run.faults, run.breakpoints, run.on_failure, run.flow.name)
 
     def start(
-        self, flow: DagaFlow[Any, Any], prepare: Callable[[FlowRun], object] = lambda run: None
+        self,
+        flow: DagaFlow[Any, Any],
+        prepare: Callable[[FlowRun], object] = lambda run: None,
+        *,
+        journal: str | os.PathLike[str] | None = None,
     ) -> FlowRun:
         """Give a run of `flow` in which all this is planted, and that has run nothing yet.
 
         `prepare` is given the run before that: what it replaces may bring the rollback that is to fail.
+        `journal` is as for `DagaFlow.start`.
 
         Raises
         ------
@@ -131,7 +142,7 @@ class Scenario:
         if isinstance(flow, FlowRun):
             raise ScenarioError("a scenario starts a run of its own: give the flow, run.flow")
         try:
-            run = flow.start(plain(self.input, "input"), on_failure=self.on_failure)
+            run = flow.start(plain(self.input, "input"), on_failure=self.on_failure, journal=journal)
             prepare(run)
             for fault in self.faults:
                 run.inject(fault)
@@ -268,18 +279,6 @@ def _all(given: Any, kind: type[T], where: str) -> tuple[T, ...]:
         if type(one) is not kind:
             raise ScenarioError(f"{where}[{number}] is {short(one)}: a {kind.__name__} is meant")
     return found
-
-
-def _check_places(parts: list[dict[str, Any]], key: str, where: str) -> None:
-    """Make sure that no two stand at the same place: a run would keep the last one alone."""
-    taken: dict[tuple[str, str], int] = {}
-    for number, part in enumerate(parts):
-        first = taken.setdefault((part["at"], part[key]), number)
-        if first != number:
-            raise ScenarioError(
-                f"{where}[{first}] and {where}[{number}] stand at the same place "
-                f"({short(part['at'])}, {part[key]}): leave one of them out"
-            )
 
 
 def _counted(count: int, what: str) -> str:

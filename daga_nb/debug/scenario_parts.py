@@ -10,7 +10,7 @@ from daga_nb.engine.exact import short
 from daga_nb.engine.faults import Fault
 from daga_nb.errors import FaultError, ScenarioError
 
-__all__ = ["break_from_json", "break_to_json", "fault_from_json", "fault_to_json"]
+__all__ = ["break_from_json", "break_to_json", "check_places", "fault_from_json", "fault_to_json"]
 
 
 def fault_to_json(fault: Fault, where: str) -> dict[str, Any]:
@@ -76,3 +76,21 @@ def break_from_json(data: Any, where: str) -> Breakpoint:
 
 def _either(choice: Any) -> str:
     return " or ".join(map(repr, get_args(choice)))
+
+
+def check_places(parts: list[dict[str, Any]], key: str, where: str) -> None:
+    """Make sure that no two stand at the same place: a run would keep the last one alone.
+
+    Raises
+    ------
+    ScenarioError
+        If two do.
+    """
+    taken: dict[tuple[str, str], int] = {}
+    for number, part in enumerate(parts):
+        first = taken.setdefault((part["at"], part[key]), number)
+        if first != number:
+            raise ScenarioError(
+                f"{where}[{first}] and {where}[{number}] stand at the same place "
+                f"({short(part['at'])}, {part[key]}): leave one of them out"
+            )

@@ -50,7 +50,7 @@ class Context:
         it may have happened or not, and ``result`` is None, unless it came late. So look whether its effect
         is there, by `action_key`, and undo what is found.
     action_key
-        For a rollback: the key that its action was called with; for an action its own, as `key`.
+        For a rollback: the key that its own action was called with; else None.
 
     Examples
     --------
@@ -67,7 +67,7 @@ class Context:
     >>> def refund(results, context):
     ...     euro = charges.pop(context.action_key, None)
     ...     return "nothing was there" if euro is None else f"{euro} given back"
-    >>> lost = Context("r1", "payment", 1, "r1/payment/undo", {"input": 17}, "UNKNOWN", "r1/payment/do")
+    >>> lost = Context("r1", "payment", 1, "k", {"input": 17}, "UNKNOWN", action_key="r1/payment/do")
     >>> refund([], lost), refund([], lost)
     ('42 given back', 'nothing was there')
     """
@@ -78,8 +78,8 @@ class Context:
     key: str
     inputs: Mapping[str, Any]
     outcome: str | None = None
-    action_key: str = ""
     _effects: Effects = field(default_factory=Effects, repr=False, compare=False)
+    action_key: str | None = field(default=None, kw_only=True)
 
     def effect(self, name: str, key: Any, *, once: bool = False, **details: Any) -> None:
         """Write into the ledger that the world has one more effect. Any thread may.

@@ -113,7 +113,8 @@ class Chronicle:
         """Give how a call that failed is to be made again; None if it is not."""
         call = self._performer.calls[node]
         retries = call.retries if direction == "forward" else call.rollback_retries
-        retry = self._machine.calls(node, direction)
+        # A call that was lost with its process has not failed: it is made again besides.
+        retry = self._machine.calls(node, direction) - self._outcomes.calls_lost[node, direction]
         if retries is None or retry > retries.times or not retries.covers(error) or self._outcomes.fatal:
             return None
         if node in self._outcomes.in_thread or node in self._outcomes.strays:

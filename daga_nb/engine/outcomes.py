@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any, NamedTuple, TypeGuard, TypeVar
 
@@ -77,6 +78,8 @@ class Outcomes:
         What actions gave that could not be kept in the journal, so that they count as failed.
     broken_off
         The actions of which the last call, or that of their rollback, was lost with its process.
+    calls_lost
+        How many calls of each were, forward and back.
     skipped
         What the skipped actions had raised; None where the outcome was lost.
     cause
@@ -102,6 +105,7 @@ class Outcomes:
         self.earlier: dict[int, Exception] = {}
         self.unfit: dict[int, Any] = {}
         self.broken_off: set[int] = set()
+        self.calls_lost: Counter[tuple[int, Direction]] = Counter()
         self.cause: Exception | None = None
         self.fatal: BaseException | None = None
 
@@ -187,6 +191,7 @@ class Outcomes:
                 for kept in self._by_node:
                     kept.pop(node, None)
                 self.lost.discard(node)
+        self.calls_lost.clear()
         self.cause = None
 
     def skip(self, node: int, value: Any) -> None:

@@ -244,8 +244,8 @@ class Performer:
             key += f"/{self.machine.recoveries + 1}"
         attempt = self.machine.attempts(node, "forward" if outcome is None else "back")
         named = self._named(node, inputs)
-        done = key if outcome is None else self._key_of_action(shown)
-        return Context(self.run_id, shown, attempt, key, named, outcome, done, self.effects)
+        done = None if outcome is None else self._key_of_action(shown)
+        return Context(self.run_id, shown, attempt, key, named, outcome, self.effects, action_key=done)
 
     def _key_of_action(self, name: str) -> str:
         """Give the key that the last call of an action had, for its rollback to look by."""

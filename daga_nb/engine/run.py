@@ -200,12 +200,15 @@ class FlowRun(RunVerdict):
             Make the inherited effects the fork's own, to be undone by it. Refused while this run could still
             undo them (`release` lets go of them), or if it has.
         more
-            ``input``, for a fork from batch 1; ``on_failure``.
+            ``input``, for a fork from batch 1; ``on_failure``; ``journal``, a file as for `DagaFlow.start`:
+            what is inherited is kept in it too, so that the fork can be resumed without this run.
 
         Raises
         ------
         ForkError
             If it cannot be forked in this way.
+        JournalError, JournalValueError
+            If the journal cannot be written, or cannot keep what is inherited.
 
         Examples
         --------
@@ -240,7 +243,7 @@ class FlowRun(RunVerdict):
         driver.seat.check_not_released()
         self._check_way_back()
         first = len(self.events)
-        failed = ", ".join(f"{name} failed" for name in self.undecided)
+        failed = ", ".join(f"{name} {self.states[name].word}" for name in self.undecided)
         driver.close(failed if self.state is RunState.RUNNING and failed else "rolled back by request")
         await driver.at_rest()
         self._check_way_back()  # what ran meanwhile may have passed it

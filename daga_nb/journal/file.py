@@ -73,7 +73,8 @@ class Journal:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 for sql, rows in statements:
-                    connection.executemany(sql, rows)
+                    if rows:
+                        connection.executemany(sql, rows)
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:

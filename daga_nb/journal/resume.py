@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from daga_nb.core.moves import Direction
 from daga_nb.core.states import NodeState, RunState
+from daga_nb.debug.history import History
 from daga_nb.engine.admission import OnFailure
 from daga_nb.engine.driver import Driver
 from daga_nb.engine.fault_plan import Faults
@@ -19,6 +21,7 @@ from daga_nb.journal.file import Journal, opened
 from daga_nb.journal.head import Shape, differences
 from daga_nb.journal.reading import Kept, change, error_in, is_lost, read
 from daga_nb.journal.run_log import RunLog
+from daga_nb.journal.told import notes_of
 
 if TYPE_CHECKING:
     from daga_nb.flow import DagaFlow
@@ -51,6 +54,7 @@ def resume(
         log = RunLog.resumed(journal.path, run_id, (len(kept.rows), len(kept.entries), len(kept.marks)))
         run = FlowRun(flow, decode(kept.input), faults, on_failure=on_failure, observe=observe, log=log)
         _restore(run._driver, kept)
+        run._history = History(run, notes_of(kept))
         log.take_over(journal)
         log.rest(run.state.ended)
         return run
@@ -116,6 +120,7 @@ def _restore(driver: Driver, kept: Kept) -> None:
 def _lose(driver: Driver, node: int, *, waited: bool) -> None:
     outcomes = driver.outcomes
     outcomes.broken_off.add(node)
+    outcomes.calls_lost[node, _direction(driver.machine.states[node])] += 1
     if waited:  # it was not called: what the call before raised is still the truth
         outcomes.recall(node)
         ended, reason = NodeState.FAILED, _WAITED
@@ -127,6 +132,10 @@ def _lose(driver: Driver, node: int, *, waited: bool) -> None:
         ended, _ = outcomes.back(node, Outcome(None, error, None, None))
         reason = _WHY
     driver.recorder.record(node, ended, reason)
+
+
+def _direction(state: NodeState) -> Direction:
+    return "forward" if state is NodeState.RUNNING else "back"
 
 
 def _replay(driver: Driver, row: Row) -> None:
@@ -160,6 +169,8 @@ def _replay(driver: Driver, row: Row) -> None:
         outcomes.rollback_errors[node] = RollbackError(driver.plan.names[node], batch, error)
     elif row.outcome == "back":
         outcomes.rollback_results[node] = None if row.value is None else decode(row.value)
+    if is_lost(row):
+        outcomes.calls_lost[node, _direction(before)] += 1
     if row.seconds is not None:
         taken = outcomes.rollback_durations if row.outcome == "back" else outcomes.durations
         taken[node] = row.seconds

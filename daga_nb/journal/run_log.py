@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
 from daga_nb.core.entries import Entry
@@ -21,7 +21,10 @@ from daga_nb.journal.codec import encode
 from daga_nb.journal.file import Journal, Statement, close_idle, opened
 from daga_nb.journal.head import Shape, hash_of
 
-__all__ = ["Counts", "RunLog"]
+if TYPE_CHECKING:
+    from daga_nb.engine.run import FlowRun
+
+__all__ = ["Counts", "RunLog", "let_go"]
 
 Counts = tuple[int, int, int]
 """How many events, entries of the ledger, and marks of a run are in the file."""
@@ -52,9 +55,12 @@ class RunLog:
         The run's id.
     busy
         Tells whether the run is being driven here now.
+    used
+        Whether anything was written by this object.
     """
 
     busy: Callable[[], bool]
+    used = False
 
     def __init__(self, path: str | os.PathLike[str], flow: str) -> None:
         self._flow = whole(flow)
@@ -157,6 +163,7 @@ class RunLog:
         self._unsure = True
         journal.write(statements)
         self._unsure = False
+        self.used = True
         self._head, self._counts = None, counts
 
     def _event(self, row: Row) -> tuple[Any, ...]:
@@ -200,3 +207,14 @@ class RunLog:
             self._journal = None
             journal.holders.pop(self.run_id, None)
             close_idle(journal)
+
+
+def let_go(run: FlowRun) -> None:
+    """Let others have the file of a run that nobody drives now; when it is driven again, it is taken again.
+
+    >>> from daga_nb import DagaFlow
+    >>> let_go(DagaFlow([(abs, max)]).start())  # it has none
+    """
+    keeping = run._driver.log
+    if keeping is not None and not run.busy:
+        keeping.log.rest(ended=True)

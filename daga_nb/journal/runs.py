@@ -79,6 +79,19 @@ class KeptRun:
         return self.condition == "open"
 
     @property
+    def held(self) -> bool:
+        """Whether it has been begun, or gone on with, in this process, where it still is.
+
+        Raises
+        ------
+        JournalBusy
+            If another process has the journal.
+        """
+        with opened(self.path, create=False) as journal:
+            holder = journal.holders.get(self.run_id)
+            return holder is not None and bool(holder.used)
+
+    @property
     def lost(self) -> tuple[str, ...]:
         """The actions that ran when its process ended, or run now; in plan order.
 

@@ -12,7 +12,7 @@ from daga_nb.errors import JournalValueError
 from daga_nb.journal.codec import decode
 from daga_nb.journal.reading import Kept, error_in
 
-__all__ = ["story_of"]
+__all__ = ["notes_of", "story_of"]
 
 _LONGEST = 400
 
@@ -45,13 +45,21 @@ def story_of(kept: Kept) -> Story:
         policy=kept.shape.policy,
         started_at=kept.created_at,
         events=tuple(row.event for row in kept.rows),
-        notes=tuple(_notes(kept, given)),
+        notes=tuple(notes_of(kept)),
         effects=kept.entries,
         tags=((),) * len(kept.shape.plan),
     )
 
 
-def _notes(kept: Kept, given: Any) -> list[Note]:
+def notes_of(kept: Kept) -> list[Note]:
+    """Give what was seen at each event of a run: inputs, results, errors, as text.
+
+    Raises
+    ------
+    JournalError
+        If an error in it is damaged.
+    """
+    given = _value(kept.input)
     results: dict[int, Any] = {}
     notes = []
     for row in kept.rows:

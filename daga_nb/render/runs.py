@@ -77,9 +77,10 @@ class RunsTable:
         """The table as HTML, with every text escaped."""
         if not self._rows:
             return "<p>no runs</p>"
-        head = "".join(f"<th>{head}</th>" for head in _HEADS)
+        head = "".join(_cell("th", place, head) for place, head in enumerate(_HEADS))
         body = "".join(
-            f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>" for cells in self._cells()
+            f"<tr>{''.join(_cell('td', place, cell) for place, cell in enumerate(cells))}</tr>"
+            for cells in self._cells()
         )
         more = f"<p>{self._more}</p>" if self._more else ""
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
@@ -100,3 +101,9 @@ class RunsTable:
             ],
             columns=[*fields],
         )
+
+
+def _cell(tag: str, place: int, text: str) -> str:
+    side = "right" if place in _NUMBERS else "left"
+    font = "; font-family: ui-monospace, monospace" if tag == "td" and place == 0 else ""
+    return f'<{tag} style="text-align: {side}; white-space: nowrap{font}">{escape(text)}</{tag}>'

@@ -33,6 +33,10 @@ def _is_one_of(*choices: str) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, str) and value in choices
 
 
+def _is_switch(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
 def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 1 <= value < 1_000_000
 
@@ -59,6 +63,11 @@ _FIELDS: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
     "retry": {},
     "fix": {},
     "use": {},
+    "resume": {},
+    "leave": {},
+    "older": {},
+    "find": {},
+    "journal": {"to": _is_switch},
     "rerun": {"to": _is_count},
     "scenarios": {},
     "keep": {"to": _is_short},

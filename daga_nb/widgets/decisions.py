@@ -16,14 +16,14 @@ from daga_nb.errors import StepError
 from daga_nb.page.fault_words import deed
 from daga_nb.render.text import elide
 from daga_nb.render.theme import FAULT_GLYPH
+from daga_nb.widgets.anew import LabFunctions
 from daga_nb.widgets.drafts import Draft, drafted
 from daga_nb.widgets.log import as_python
-from daga_nb.widgets.workbench import Workbench
 
 __all__ = ["LabDecisions", "words_of_fork"]
 
 
-class LabDecisions(Workbench):
+class LabDecisions(LabFunctions):
     """The half of a `FlowLab` that decides, as `RunDecisions` is of a run."""
 
     # ----------------------------------------------- what fails, and where it stops

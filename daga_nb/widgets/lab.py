@@ -3,35 +3,30 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any, Literal
 
-from daga_nb.core.states import RunState
+from daga_nb.core.states import NodeState, RunState
 from daga_nb.debug.breakpoints import Phase
-from daga_nb.debug.scenario import Scenario, scenario_files
 from daga_nb.debug.stepper import BatchStep, OneAction
 from daga_nb.engine.admission import OnFailure
 from daga_nb.engine.fault_plan import Faults
-from daga_nb.engine.preview import whole
 from daga_nb.engine.world import Observe
 from daga_nb.errors import FlowDefinitionError, StepError
 from daga_nb.flow import DagaFlow
 from daga_nb.page.bundle import module, style
 from daga_nb.page.effects import world_words
 from daga_nb.page.modules import GRAPH_MODULES, VIEWER_MODULES
+from daga_nb.widgets.beginnings import LabBeginnings
 from daga_nb.widgets.commands import Command
-from daga_nb.widgets.decisions import LabDecisions, words_of_fork
-from daga_nb.widgets.log import as_python
 from daga_nb.widgets.obey import obey
 from daga_nb.widgets.pace import delay_at
 
 __all__ = ["FlowLab", "lab"]
 
-MOST_SCENARIOS = 100
 _UNDOABLE = (RunState.RUNNING, RunState.RECOVERING, RunState.SUCCEEDED)
 
 
-class FlowLab(LabDecisions):
+class FlowLab(LabBeginnings):
     """A laboratory for one flow. `lab` makes it.
 
     Every button is a method here. Those that run something start a task on the notebook's event loop and
@@ -50,34 +45,28 @@ class FlowLab(LabDecisions):
     ('ready', ['action', 'run', 'step'])
     """
 
-    _scenarios: list[Path] | None = None
-    _esm = module(*GRAPH_MODULES, *VIEWER_MODULES, "bar.js", "decide.js", "quiz.js", "scenarios.js", "lab.js")
+    _esm = module(
+        *GRAPH_MODULES,
+        *VIEWER_MODULES,
+        "bar.js",
+        "decide.js",
+        "notice.js",
+        "quiz.js",
+        "scenarios.js",
+        "lab.js",
+    )
     _css = style("graph.css", "viewer.css", "lab.css")
-
-    def __init__(
-        self,
-        flow: DagaFlow[Any, Any],
-        input: Any = None,
-        *,
-        faults: Faults = (),
-        on_failure: OnFailure = "rollback",
-        observe: Observe | None = None,
-        quiz: bool = False,
-        speed: float = 0.5,
-        direction: Literal["LR", "TB"] = "LR",
-        height: int | None = None,
-    ) -> None:
-        run = flow.start(input, faults=faults, on_failure=on_failure, observe=observe)
-        super().__init__(run, quiz=quiz, speed=speed, direction=direction, height=height)
 
     # ------------------------------------------------------------ the buttons
 
     @property
     def possible(self) -> frozenset[str]:
         """The commands that can be given now."""
-        run, found = self._run, set()
+        run, found = self._run, set(self._offered)
+        if self._blocked:
+            return self._offered
         idle = self._idle
-        failed = bool(run.undecided)
+        failed = bool(run.undecided) and not run.next.again
         if any(self._working.values()):
             found.add("run" if self._pacer.paused else "pause")
         elif idle and self._quiz is not None and run.next.direction == "back":
@@ -101,7 +90,7 @@ class FlowLab(LabDecisions):
         self._log.say("{lab}.play()")
         self._pacer.resume()
         if not self._working:
-            self._work(lambda: self._run.drive(self._pacer), paced=True)
+            self._work(self._go_on, paced=True)
 
     def pause(self) -> None:
         """Start nothing more; what runs, finishes."""
@@ -145,73 +134,6 @@ class FlowLab(LabDecisions):
         self._pacer.resume()
         self._work(lambda: self._run.rollback(self._pacer), paced=True)
 
-    def reset(self) -> None:
-        """Begin a new run with the same input, faults and breakpoints; the old one is left as it was."""
-        self._check_idle()
-        self._log.say("{lab}.reset()")
-        old = self._run
-        run = self._use_again(self._flow.start(old.input, on_failure=old.on_failure))
-        for fault in old.faults:
-            self._unless_refused(run.inject, fault)
-        self._begin(run, "is ready", old.breakpoints)
-
-    def rerun(self, batch: int, **changes: Any) -> None:
-        """Re-run from here: go on with a new run that begins with `batch`, and has what was done before it.
-
-        It inherits results, not effects: what this run did before is not undone by it, unless ``adopt=True``.
-        Nothing starts yet, so that faults can be planted and functions replaced first.
-
-        Parameters
-        ----------
-        batch
-            The batch that it begins with, from 1.
-        changes
-            ``results``, ``replace``, ``faults``, ``adopt``, ``input``: as for `FlowRun.fork`.
-
-        Raises
-        ------
-        ForkError
-            If the run cannot be forked in this way.
-        """
-        self._check_idle()
-        forked = self._run.fork(batch, **changes)
-        more = "".join(f", {name}={as_python(value)}" for name, value in changes.items())
-        self._log.say(f"{{lab}}.rerun({batch}{more})")
-        words = words_of_fork(self._run, self._count, batch, bool(changes.get("adopt")))
-        self._begin(forked, words, self._run.breakpoints)
-
-    # -------------------------------------------------------------- scenarios
-
-    def scenario(self, name: str) -> Scenario:
-        """Give the failures, the breakpoints and the input as they are now, under a name."""
-        return Scenario.of(self._run, name)
-
-    def replay(self, scenario: Scenario | str | os.PathLike[str]) -> None:
-        """Begin a new run as a scenario, or the one in a file, says, and run it at the pace of `speed`.
-
-        Raises
-        ------
-        ScenarioError
-            If the file holds none, or it does not fit this flow.
-        """
-        self._check_idle()
-        found = scenario if isinstance(scenario, Scenario) else Scenario.load(scenario)
-        run = found.start(self._flow, self._use_again)
-        if not isinstance(scenario, Scenario):
-            self._log.say(f"{{lab}}.replay({os.fspath(scenario)!r})")
-        self._begin(run, f"replays the scenario {found}", ())
-        self._work(lambda: run.drive(self._pacer), paced=True)
-
-    def _list_scenarios(self) -> None:
-        self._scenarios = scenario_files()
-        self._feed.touch()
-
-    def _keep_scenario(self, name: str) -> None:
-        path = self.scenario(name).save()
-        self._log.say(f"{{lab}}.scenario({name!r}).save()")
-        self._log.add("note", f"scenario {name} saved", path.name)
-        self._list_scenarios()
-
     # ---------------------------------------------------------------------- page
 
     def close(self) -> None:
@@ -223,13 +145,12 @@ class FlowLab(LabDecisions):
     def _facts(self) -> dict[str, Any]:
         run = self._run
         facts = {**super()._facts(), "can": sorted(self.possible)}
-        if self._idle and run.undecided:
-            facts["failed"] = [run.plan.ids[name] for name in run.undecided]
+        if self._idle and run.undecided and not run.next.again:
+            facts["failed"] = failed = [run.plan.ids[name] for name in run.undecided]
+            facts["unknown"] = [node for node in failed if run.node_states[node] is NodeState.UNKNOWN]
             facts["undoing"] = run.state is not RunState.RUNNING
         if run.world is not None:
             facts["world"] = world_words(run.world)
-        if self._scenarios is not None:
-            facts["scenarios"] = [whole(path.name) for path in self._scenarios[:MOST_SCENARIOS]]
         return facts
 
     def _obey(self, command: Command) -> None:
@@ -244,6 +165,7 @@ def lab(
     faults: Faults = (),
     on_failure: OnFailure = "rollback",
     observe: Observe | None = None,
+    journal: str | os.PathLike[str] | None = None,
     quiz: bool = False,
     speed: float = 0.5,
     direction: Literal["LR", "TB"] = "LR",
@@ -263,6 +185,10 @@ def lab(
         ``"rollback"``, or ``"pause"``: a failure stops the run before anything is rolled back.
     observe
         Gives what the world is like; beside the ledger stands what a run has changed. See `DagaFlow.start`.
+    journal
+        The path of a file in which the runs of this lab are written down, so that they survive the kernel;
+        see `DagaFlow.start`. If a run of this flow is open in it, the lab shows it as it stood, and offers to
+        go on with it. `FlowLab.journal` changes it.
     quiz
         Before each rollback step the learner has to say what will be undone next.
     speed
@@ -290,6 +216,7 @@ def lab(
         faults=faults,
         on_failure=on_failure,
         observe=observe,
+        journal=journal,
         quiz=quiz,
         speed=speed,
         direction=direction,

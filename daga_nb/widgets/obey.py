@@ -50,6 +50,11 @@ def _failure(lab: FlowLab, command: Command) -> None:
     lab.on_failure = command.to
 
 
+def _journal(lab: FlowLab, command: Command) -> None:
+    if lab._idle:
+        lab.turn_journal(command.to)
+
+
 def _rerun(lab: FlowLab, command: Command) -> None:
     if "rerun" in lab.possible:
         lab.rerun(command.to)
@@ -144,11 +149,16 @@ _BUTTONS: dict[str, Callable[[FlowLab], None]] = {
     "retry": lambda lab: lab.retry(),
     "fix": lambda lab: lab.fix(),
     "use": lambda lab: lab.use(),
+    "resume": lambda lab: lab.resume(),
+    "leave": lambda lab: lab.leave(),
+    "older": lambda lab: lab.older(),
+    "find": lambda lab: lab.find(),
 }
 
 _ON_RUN: dict[str, Callable[[FlowLab, Command], None]] = {
     "speed": _speed,
     "failure": _failure,
+    "journal": _journal,
     "rerun": _rerun,
     "scenarios": lambda lab, command: lab._list_scenarios(),
     "keep": lambda lab, command: lab._keep_scenario(command.to),

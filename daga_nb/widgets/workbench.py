@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import traitlets
 
@@ -17,10 +17,9 @@ from daga_nb.debug.breakpoints import Breakpoint
 from daga_nb.debug.quiz import ForwardPacer, Quiz
 from daga_nb.debug.stepper import Pacer
 from daga_nb.debug.story import Note
-from daga_nb.engine.preview import preview, traceback_of, whole
+from daga_nb.engine.preview import preview, traceback_of
 from daga_nb.engine.run import FlowRun
 from daga_nb.errors import DagaError, RunBusy, describe
-from daga_nb.page.words import LONGEST_PART
 from daga_nb.render.text import elide
 from daga_nb.widgets.canvas import GraphWidget
 from daga_nb.widgets.details import Watch
@@ -28,8 +27,7 @@ from daga_nb.widgets.log import Log
 from daga_nb.widgets.loop import capture_prints
 from daga_nb.widgets.pace import delay_at
 from daga_nb.widgets.postmortem import remember
-from daga_nb.widgets.redefined import Namesakes, Redefinition
-from daga_nb.widgets.shell import name_in_notebook, notebook_names
+from daga_nb.widgets.shell import name_in_notebook
 from daga_nb.widgets.tapes import Tapes
 
 __all__ = ["UNDERWAY", "Workbench"]
@@ -46,7 +44,15 @@ class Workbench(GraphWidget):
 
     speed = traitlets.Float(0.5, min=0.0, max=1.0).tag(sync=True)
 
-    def __init__(self, run: FlowRun, *, quiz: bool, speed: float, **options: Any) -> None:
+    def __init__(
+        self,
+        run: FlowRun,
+        *,
+        quiz: bool = False,
+        speed: float = 0.5,
+        direction: Literal["LR", "TB"] = "LR",
+        height: int | None = None,
+    ) -> None:
         self._flow = run.flow
         self._log = Log(partial(name_in_notebook, self), lambda: len(self._run.events), self._wrote)
         self._shown: dict[str, Any] = {}
@@ -57,16 +63,22 @@ class Workbench(GraphWidget):
         self._count = 1
         self._seen_failing: set[str] = set()
         self._has_failed = False
-        self._namesakes = Namesakes(run.plan, notebook_names())
-        self._redefined: list[Redefinition] = []
         self._open_run(run)
+        self._tell_before()
         self._watch = Watch(self._flow, self._tell, self._told)
-        super().__init__(run, speed=speed, **options)
+        super().__init__(run, direction=direction, height=height, speed=speed)
 
     def _open_run(self, run: FlowRun) -> None:
         self._run = run
         self._history = run.take_notes()
         self._tapes = Tapes(run, self._history, lambda: self._home.call(self._feed.touch))
+
+    def _tell_before(self) -> None:
+        """Tell in the log what the run did in a process that has ended."""
+        if self._run.started_at is None:  # what a fork inherits it has not done
+            return
+        for event, note in zip(self._run.events, self._history.notes, strict=True):
+            self._tell_of(event, note)
 
     def _new_pacer(self, delay: float) -> Pacer:
         return Pacer(delay) if self._quiz is None else ForwardPacer(delay)
@@ -89,22 +101,30 @@ class Workbench(GraphWidget):
         if not self._idle:
             raise RunBusy("this run is going on: pause it, and let what runs finish")
 
-    def _begin(self, run: FlowRun, words: str, breakpoints: Iterable[Breakpoint] = ()) -> None:
-        """Go on with another run, with these breakpoints; the one before it is left as it was."""
+    def _begin(
+        self, run: FlowRun, words: str, breakpoints: Iterable[Breakpoint] = (), *, instead: bool = False
+    ) -> None:
+        """Go on with another run, with these breakpoints; the one before it is left as it was.
+
+        With `instead` it takes the place of the one before, with which nothing was done.
+        """
         old = self._run
         left = sum(state is NodeState.SUCCEEDED for state in old.node_states)
-        if left and old.state in UNDERWAY and not old.released:
-            self._log.add("note", f"run {self._count} is left without rollback; still done: {left}")
+        if left and old.state in UNDERWAY and not old.released and not instead:
+            stays = "" if old.journal is None else f"it stays open in {old.journal.name}: {old.id}"
+            self._log.add("note", f"run {self._count} is left without rollback; still done: {left}", stays)
         for one in breakpoints:
             self._unless_refused(run.break_at, one.at, one.phase, one.when)
-        self._earlier.append(old)
-        self._count += 1
+        if not instead:
+            self._earlier.append(old)
+            self._count += 1
         self._pacer = self._new_pacer(self._pacer.delay)
         if self._quiz is not None:
             self._quiz.begin()
         self._open_run(run)
         self._log.begin()
         self._log.add("note", f"run {self._count} {words}")
+        self._tell_before()
         self._feed.follow(run)
         self._feed.tell_all()
         self._watch.changed(run, None)
@@ -116,39 +136,6 @@ class Workbench(GraphWidget):
             plant(*what)
         except DagaError as error:
             self._complain(error)
-
-    # -------------------------------------------------------- functions defined anew
-
-    def _cell_has_run(self) -> None:
-        self._redefined = [one for one in self._namesakes.look() if one.problem or not one.same_code]
-        self._feed.touch()
-        super()._cell_has_run()
-
-    def _use_redefined(self) -> None:
-        """Use in this run, and in the next ones, what was defined anew."""
-        taken = []
-        for one in self._redefined:
-            if one.problem:
-                continue
-            try:
-                self._run.replace(one.name, one.function, rollback=one.rollback)
-            except DagaError as error:
-                self._complain(error)
-                continue
-            taken.append(one)
-            self._log.say(one.line)
-            part = "its rollback" if one.function is None else "it"
-            self._log.add("note", f"{one.name}: {part} is {one.variable} as defined now")
-        self._namesakes.take(*taken)
-        self._redefined = [one for one in self._redefined if one not in taken]
-        self._watch.changed(self._run, None)
-
-    def _use_again(self, run: FlowRun) -> FlowRun:
-        """Have another run of the flow use what was taken into use, and look at the same world."""
-        run.observe = self._run.observe
-        for one in self._namesakes.taken:
-            run.replace(one.name, one.function, rollback=one.rollback)
-        return run
 
     # ------------------------------------------------------------------- working
 
@@ -199,12 +186,14 @@ class Workbench(GraphWidget):
     def _heard(self, event: Event) -> None:
         note = self._history.notes[event.seq - 1]
         self._tapes.add(event, note)
-        if event.node is not None and event.state in _FAILING:
-            self._has_failed = True
-            if event.state is NodeState.FAILED:
-                self._seen_failing.add(event.node)
-        self._log.tell(self._run.plan, event, note)
+        self._has_failed = self._has_failed or event.state in _FAILING
+        self._tell_of(event, note)
         super()._heard(event)
+
+    def _tell_of(self, event: Event, note: Note) -> None:
+        if event.node is not None and event.state is NodeState.FAILED:
+            self._seen_failing.add(event.node)
+        self._log.tell(self._run.plan, event, note)
 
     def _told(self, node: int) -> Iterator[tuple[Event, Note]]:
         """Give the events of an action with their notes."""
@@ -221,8 +210,10 @@ class Workbench(GraphWidget):
         if self._asking:
             head |= {"next": "what is undone next? Click it, then Batch (N)", "front": 0}
         elif self._to_turn:
-            failed = ", ".join(map(elide, run.undecided[:6]))
-            head["next"] = f"{failed} failed; going on rolls back, or retry, or skip with a value"
+            lost = all(run.states[name] is NodeState.UNKNOWN for name in run.undecided)
+            names = ", ".join(map(elide, run.undecided[:6]))
+            words = f"nobody knows whether {names} happened" if lost else f"{names} failed"
+            head["next"] = f"{words}; going on rolls back, or retry, or skip with a value"
         elif run.stopped_at:
             head["next"] = (
                 f"stopped {', '.join(elide(str(one), 80) for one in run.stopped_at[:3])} · {head['next']}"
@@ -234,7 +225,7 @@ class Workbench(GraphWidget):
         """Whether the run stands at a failure that was to be decided, and is not any more."""
         run = self._run
         waits = self._idle and run.state is RunState.RUNNING and bool(run.undecided)
-        return waits and not run.next.undecided
+        return waits and not run.next.undecided and not run.next.again
 
     @property
     def _asking(self) -> bool:
@@ -258,15 +249,6 @@ class Workbench(GraphWidget):
             "on_failure": run.on_failure,
             "seen": [[run.plan.ids[name] for name in self.seen_failing], len(run.plan)],
         }
-        if self._redefined:
-            facts["redefined"] = [
-                {
-                    "name": _spoken(one),
-                    "words": whole(one.problem[:LONGEST_PART]) or "is defined anew",
-                    "diff": whole(one.diff),
-                }
-                for one in self._redefined
-            ]
         if quiz is not None:
             verdict = None if quiz.verdict is None else [list(part) for part in quiz.verdict]
             facts["quiz"] = {
@@ -287,11 +269,3 @@ class Workbench(GraphWidget):
             found["lab"] = self._shown = facts
         self._watch.changed(self._run, changed)
         return {name: value for name, value in found.items() if value}
-
-
-def _spoken(one: Redefinition) -> str:
-    """Give what a line about a redefinition begins with: an action, its rollback, or what has a problem."""
-    name = elide(one.name, 60)
-    if one.problem:
-        return f"{name}:"
-    return f"the rollback of {name}" if one.function is None else name

@@ -23,6 +23,7 @@ const KEYS = [
   ["G", "run on to the selected node"],
   ["D", "pause at a failure, or roll back at once"],
   ["T  X  K", "after a failure: retry; fix and resume; skip"],
+  ["J", "resume the open run that the journal has"],
   ["C", "scenarios: save, or replay"],
   ["Arrows", "select a node"],
   ["Enter", "in a quiz: say that it is undone next"],
@@ -45,6 +46,7 @@ class Bar {
     this.model = model;
     /** @type {Set<string>} */
     this.can = new Set();
+    this.free = false;
     /** @type {Record<string, any>} */
     this.buttons = {};
     this.slider = html("input", {
@@ -60,6 +62,11 @@ class Bar {
       type: "checkbox",
       onchange: () => asked.send({ cmd: "failure", to: this.pauses.checked ? "pause" : "rollback" }),
     });
+    this.keeps = html("input", {
+      type: "checkbox",
+      onchange: () => asked.send({ cmd: "journal", to: this.keeps.checked }),
+    });
+    this.journal = html("label", { class: "dnb-pauses" }, this.keeps, html("span", { class: "dnb-soft", text: "journal" }));
     this.element = html("div", { class: "dnb-tools", role: "toolbar", "aria-label": "controls" });
     for (const look of BUTTONS) {
       if (!look) this.element.append(html("span", { class: "dnb-rule" }));
@@ -77,6 +84,7 @@ class Bar {
         this.pauses,
         html("span", { class: "dnb-soft", text: "pause at failure" }),
       ),
+      this.journal,
       html("label", { class: "dnb-speed" }, html("span", { class: "dnb-soft", text: "speed" }), this.slider),
       html("span", { class: "dnb-space" }),
       ...asked.view,
@@ -93,6 +101,10 @@ class Bar {
   lab(facts) {
     this.can = new Set(facts.can);
     this.pauses.checked = facts.on_failure === "pause";
+    this.keeps.checked = facts.journal.on;
+    this.free = facts.journal.free;
+    const where = `down in ${facts.journal.file}, so that they survive the kernel`;
+    this.journal.title = facts.journal.on ? `Runs are written ${where}` : `Write runs ${where}`;
     this.possible(true);
   }
 
@@ -100,6 +112,7 @@ class Bar {
   possible(connected) {
     for (const [name, element] of Object.entries(this.buttons)) enable(element, connected && this.can.has(name));
     this.slider.disabled = this.pauses.disabled = !connected;
+    this.keeps.disabled = !connected || !this.free;
   }
 
   lose() {

@@ -69,14 +69,17 @@ class Decide {
     if (this.element.hidden === shown) this.element.hidden = !shown;
     if (!shown) this.change.hidden = true;
     const name = (/** @type {number} */ node) => this.face.labels[node];
-    const list = this.failed.slice(0, 3).map(name).join(", ") + (this.failed.length > 3 ? ` and ${this.failed.length - 3} more` : "");
+    const listed = (/** @type {number[]} */ nodes) => nodes.slice(0, 3).map(name).join(", ") + (nodes.length > 3 ? ` and ${nodes.length - 3} more` : "");
     const back = facts.undoing ? "the rollback of " : "";
-    this.words.textContent = this.failed.length ? `${this.face.failed_glyph} ${back}${list} failed: what now?` : "";
+    const unknown = facts.unknown ?? [];
+    const failed = this.failed.filter((node) => !unknown.includes(node));
+    const parts = [failed.length && `${back}${listed(failed)} failed`, unknown.length && `nobody knows whether ${listed(unknown)} happened`].filter(Boolean);
+    this.words.textContent = parts.length ? `${failed.length ? this.face.failed_glyph : "?"} ${parts.join(", and ")}: what now?` : "";
     this.choose();
     for (const [command, made] of Object.entries(this.buttons)) enable(made, can.has(command));
     this.value.disabled = !can.has("skip");
     for (const part of [this.buttons.skip, this.value]) part.hidden = back !== "" || !this.failed.length;
-    this.buttons.rollback.hidden = !can.has("rollback") || !this.failed.length;
+    this.buttons.rollback.hidden = !can.has("rollback") || !this.failed.length || facts.notice?.kind === "found"; // it stands there
     this.buttons.retry.hidden = this.buttons.fix.hidden = !this.failed.length;
     this.ignore.hidden = this.failed.length > 0;
     this.buttons.use.hidden = this.failed.length > 0 || !can.has("use");

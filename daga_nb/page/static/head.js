@@ -18,6 +18,9 @@ class Head {
   constructor(face) {
     this.face = face;
     this.facts = html("span", { class: "dnb-soft dnb-facts" });
+    this.id = "";
+    this.copy = copyButton("the id of this run", () => this.id);
+    this.copy.hidden = true;
     this.chip = html("span", { class: "dnb-chip", style: `width: ${chipWidth(face)}px` });
     const pivots = face.agreed.pivots;
     /** It takes its room from the start: nothing moves when the pivot is passed. */
@@ -29,6 +32,7 @@ class Head {
       { class: "dnb-head" },
       html("b", { class: "dnb-title", text: face.name, title: face.name }),
       this.facts,
+      this.copy,
       this.chip,
       this.pivot,
       this.progress,
@@ -48,7 +52,9 @@ class Head {
 
   /** @param {any} facts */
   lab(facts) {
-    const parts = [`run ${facts.run}`, facts.input && `input ${facts.input}`];
+    this.id = facts.journal?.id ?? "";
+    this.copy.hidden = !this.id;
+    const parts = [`run ${facts.run}`, this.id, facts.input && `input ${facts.input}`];
     this.facts.textContent = parts.filter(Boolean).join(" · ");
     this.facts.title = this.facts.textContent;
     this.held = Boolean(facts.held);

@@ -3,8 +3,8 @@
 
 const LOST = "disconnected: the kernel is gone; run the cell again";
 const SAVED = "as saved: run the cell to work with it";
-const COMMAND_KEYS = { n: "step", a: "action", b: "rollback", r: "reset", x: "fix" };
-const RUNNING = new Set(["run", "step", "action", "rollback", "retry", "fix", "reset", "rerun", "skip", "again", "replay", "until"]);
+const COMMAND_KEYS = { n: "step", a: "action", b: "rollback", r: "reset", x: "fix", j: "resume" };
+const RUNNING = new Set(["run", "step", "action", "rollback", "retry", "fix", "reset", "rerun", "skip", "again", "replay", "until", "resume", "leave", "older", "find"]);
 
 /** @param {{ model: any, el: HTMLElement }} place */
 function renderLab({ model, el }) {
@@ -24,6 +24,7 @@ function renderLab({ model, el }) {
   const quiz = new Quiz(stage.graph);
   const scenarios = new Scenarios(send);
   const decide = new Decide(stage.face, send);
+  const notice = new Notice(stage.face, send);
   const bar = new Bar(model, {
     send,
     side: () => box.classList.toggle("dnb-no-side"),
@@ -35,6 +36,7 @@ function renderLab({ model, el }) {
     { class: "daga dnb-box dnb-lab", tabindex: 0, role: "region", "aria-label": `lab for ${stage.face.name}` },
     head.element,
     bar.element,
+    notice.element,
     viewer.main,
     html("div", { class: "dnb-below" }, stage.legend, decide.element),
     viewer.history.element,
@@ -47,6 +49,7 @@ function renderLab({ model, el }) {
       viewer.ledger.observed(message.lab.world);
       bar.lab(message.lab);
       decide.lab(message.lab);
+      notice.lab(message.lab);
       quiz.show(message.lab.quiz);
       viewer.history.forkable(bar.can.has("rerun"));
       box.classList.toggle("dnb-asking", quiz.asking);
@@ -62,6 +65,7 @@ function renderLab({ model, el }) {
         head.say(SAVED);
         bar.lose();
         decide.hide();
+        notice.hide();
         viewer.history.forkable(false);
       }
     },
@@ -78,6 +82,7 @@ function renderLab({ model, el }) {
       head.say(LOST);
       bar.lose();
       decide.hide();
+      notice.hide();
       viewer.history.forkable(false);
     },
     error: (text) => head.say(text),
