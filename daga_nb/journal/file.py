@@ -24,6 +24,7 @@ LARGEST_TEXT = 64 * 2**20
 
 _OLDEST = (3, 37)  # the first with STRICT tables
 _WAIT = 0.5  # seconds that the lock of a process which is just ending is waited for
+_LONGEST_LOOK = 1.0  # seconds that it may take to see whether a file is a journal
 _CHECK = 0.5  # seconds that a check of the whole file may take; what is read is checked anyway
 
 Statement = tuple[str, Sequence[Sequence[Any]]]
@@ -194,6 +195,8 @@ def _connected(path: Path, create: bool) -> sqlite3.Connection:
             raise JournalError(f"there is no folder {path.parent} for the journal {path.name}")
     elif not path.is_file():
         raise JournalError(f"{path} is no file: a journal is one")
+    else:
+        _check_head(path)
     mode = "rwc" if create else "rw"
     uri = f"{path.as_uri()}?mode={mode}"
     try:
@@ -204,17 +207,36 @@ def _connected(path: Path, create: bool) -> sqlite3.Connection:
         raise JournalError(f"the journal {path} cannot be opened: {error}") from error
 
 
+def _check_head(path: Path) -> None:
+    """Refuse what is no journal of this version by its first bytes: SQLite would write to it as it opens it."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(100)
+    except OSError as error:
+        raise JournalError(f"the journal {path} cannot be opened: {error}") from error
+    if not head:
+        return
+    if len(head) < 100 or not head.startswith(b"SQLite format 3\0"):
+        raise JournalError(f"{path} is no journal: it is not even a database")
+    version, application = int.from_bytes(head[60:64], "big"), int.from_bytes(head[68:72], "big")
+    if application != APPLICATION:
+        raise JournalError(f"{path} is a database, and no journal of daga-nb")
+    if version != VERSION:
+        raise JournalError(f"{path} is a journal of version {version}; this daga_nb reads version {VERSION}")
+
+
 def _prepare(connection: sqlite3.Connection, path: Path, *, check: bool) -> None:
     """Take the lock, check that it is a journal or make it one; `check` its pages if they are to be read."""
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST_TEXT)
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
     for pragma in ("trusted_schema=OFF", "cell_size_check=ON", "foreign_keys=ON", "locking_mode=EXCLUSIVE"):
         connection.execute(f"PRAGMA {pragma}")
-    if not _is_empty(connection):
-        _check_format(connection, path)
-        if check:
-            _check_pages(connection, path)
-    connection.execute("PRAGMA journal_mode=WAL")
+    with _in_time(connection, _LONGEST_LOOK):  # a schema of very many parts takes SQLite minutes to read
+        known = not _is_empty(connection)
+        if known:
+            _check_format(connection, path)
+    if known and check:
+        _check_pages(connection, path)
     # NORMAL could lose the last commits when the power fails: a saga that forgets what it did undoes nothing.
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("BEGIN IMMEDIATE")  # from here on the file is this process's
@@ -224,6 +246,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, check: bool) -> None
         for statement in SCHEMA:
             connection.execute(statement)
     connection.execute("COMMIT")
+    connection.execute("PRAGMA journal_mode=WAL")  # only now, so that the file itself says what it is
 
 
 def _is_empty(connection: sqlite3.Connection) -> bool:
@@ -231,12 +254,6 @@ def _is_empty(connection: sqlite3.Connection) -> bool:
 
 
 def _check_format(connection: sqlite3.Connection, path: Path) -> None:
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    if application != APPLICATION:
-        raise JournalError(f"{path} is a database, and no journal of daga-nb")
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version != VERSION:
-        raise JournalError(f"{path} is a journal of version {version}; this daga_nb reads version {VERSION}")
     found = connection.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
     # A trigger or a view of somebody else's would be carried out with the next write.
     if sorted(str(sql) for (sql,) in found) != sorted(SCHEMA):
@@ -245,18 +262,26 @@ def _check_format(connection: sqlite3.Connection, path: Path) -> None:
 
 def _check_pages(connection: sqlite3.Connection, path: Path) -> None:
     """Refuse a damaged file, as far as that can be seen in a short time."""
-    until = monotonic() + _CHECK
-    connection.set_progress_handler(lambda: monotonic() > until, 10_000)
     try:
-        (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        with _in_time(connection, _CHECK):
+            (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     except sqlite3.OperationalError as error:
-        if "interrupt" not in str(error):
+        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
             raise
         return  # too large for that; every row that is read is checked by itself
-    finally:
-        connection.set_progress_handler(None, 0)
     if found != "ok":
         raise JournalError(f"the journal {path} is damaged: {found}")
+
+
+@contextmanager
+def _in_time(connection: sqlite3.Connection, seconds: float) -> Iterator[None]:
+    """Let SQLite break off what takes longer than that inside."""
+    until = monotonic() + seconds
+    connection.set_progress_handler(lambda: monotonic() > until, 1_000)
+    try:
+        yield
+    finally:
+        connection.set_progress_handler(None, 0)
 
 
 @contextmanager
@@ -276,6 +301,8 @@ def _told(path: Path) -> Iterator[None]:
             raise JournalError(f"the journal {path} cannot be written: the disk is full") from error
         if primary == sqlite3.SQLITE_READONLY:
             raise JournalError(f"the journal {path} cannot be written: it is read-only") from error
+        if primary == sqlite3.SQLITE_INTERRUPT:
+            raise JournalError(f"{path} takes too long to read: it is no journal of daga-nb") from error
         if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             raise JournalError(f"{path} is no journal, or a damaged one: {error}") from error
         raise JournalError(f"the journal {path} cannot be used: {error}") from error
