@@ -17,10 +17,13 @@ from weakref import WeakValueDictionary
 from daga_nb.errors import JournalBusy, JournalError
 from daga_nb.journal.schema import APPLICATION, SCHEMA, VERSION
 
-__all__ = ["LARGEST_TEXT", "Journal", "close_idle", "opened"]
+__all__ = ["LARGEST_TEXT", "LONGEST_TEXT", "Journal", "close_idle", "opened"]
 
 LARGEST_TEXT = 64 * 2**20
 """Bytes of the longest text that is read from a journal: the shape of a very large flow."""
+
+LONGEST_TEXT = 4 * 2**20
+"""Bytes of the longest of all other texts."""
 
 _OLDEST = (3, 37)  # the first with STRICT tables
 _WAIT = 0.5  # seconds that the lock of a process which is just ending is waited for
@@ -84,16 +87,22 @@ class Journal:
                         connection.execute("ROLLBACK")
                 raise
 
-    def read(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
-        """Give the rows that a query finds.
+    def read(
+        self, sql: str, values: Sequence[Any] | Mapping[str, Any] = (), *, longest: int = LONGEST_TEXT
+    ) -> list[tuple[Any, ...]]:
+        """Give the rows that a query finds, of which none has a text of more bytes than `longest`.
 
         Raises
         ------
         JournalError
-            If the file is damaged.
+            If one has, or the file is damaged.
         """
         with self._ours(), _told(self.path):
-            return self._connection.execute(sql, values).fetchall()
+            before = self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, longest)
+            try:
+                return self._connection.execute(sql, values).fetchall()
+            finally:
+                self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, before)
 
     @contextmanager
     def _ours(self) -> Iterator[None]:
