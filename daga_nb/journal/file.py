@@ -68,19 +68,21 @@ class Journal:
         JournalError
             If it cannot be written.
         """
-        with self._ours(), _told(self.path):
-            connection = self._connection
-            connection.execute("BEGIN IMMEDIATE")
+        self._check_ours()
+        connection = self._connection
+        with self._lock:
             try:
+                connection.execute("BEGIN IMMEDIATE")
                 for sql, rows in statements:
-                    if rows:
-                        connection.executemany(sql, rows)
+                    connection.executemany(sql, rows)
                 connection.execute("COMMIT")
-            except BaseException:
+            except BaseException as error:
                 if connection.in_transaction:
                     # What is wrong is being raised; that it cannot be taken back either adds nothing to it.
                     with suppress(sqlite3.Error):
                         connection.execute("ROLLBACK")
+                if isinstance(error, _REFUSED):
+                    raise _in_words(self.path, error) from error
                 raise
 
     def read(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
@@ -91,16 +93,14 @@ class Journal:
         JournalError
             If the file is damaged.
         """
-        with self._ours(), _told(self.path):
+        self._check_ours()
+        with self._lock, _told(self.path):
             return self._connection.execute(sql, values).fetchall()
 
-    @contextmanager
-    def _ours(self) -> Iterator[None]:
+    def _check_ours(self) -> None:
         if os.getpid() != self._process:
             # SQLite's locks are not those of a child; its writes would ruin the file.
             raise JournalBusy(f"{self.path} was opened by the process that this one was forked from")
-        with self._lock:
-            yield
 
     def close(self) -> None:
         """Let other processes have the file."""
@@ -259,23 +259,30 @@ def _check_pages(connection: sqlite3.Connection, path: Path) -> None:
         raise JournalError(f"the journal {path} is damaged: {found}")
 
 
+_REFUSED = (sqlite3.Error, OverflowError)
+
+
 @contextmanager
 def _told(path: Path) -> Iterator[None]:
-    """Say for people what SQLite finds wrong."""
     try:
         yield
-    except (sqlite3.Error, OverflowError) as error:
-        code = getattr(error, "sqlite_errorcode", None)
-        primary = None if code is None else code & 0xFF
-        if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            raise JournalBusy(
-                f"the journal {path} is in use by another process (another notebook's kernel?): "
-                "end that one, or take another file"
-            ) from error
-        if primary == sqlite3.SQLITE_FULL:
-            raise JournalError(f"the journal {path} cannot be written: the disk is full") from error
-        if primary == sqlite3.SQLITE_READONLY:
-            raise JournalError(f"the journal {path} cannot be written: it is read-only") from error
-        if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            raise JournalError(f"{path} is no journal, or a damaged one: {error}") from error
-        raise JournalError(f"the journal {path} cannot be used: {error}") from error
+    except _REFUSED as error:
+        raise _in_words(path, error) from error
+
+
+def _in_words(path: Path, error: Exception) -> JournalError:
+    """Say for people what SQLite finds wrong."""
+    code = getattr(error, "sqlite_errorcode", None)
+    primary = None if code is None else code & 0xFF
+    if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return JournalBusy(
+            f"the journal {path} is in use by another process (another notebook's kernel?): "
+            "end that one, or take another file"
+        )
+    if primary == sqlite3.SQLITE_FULL:
+        return JournalError(f"the journal {path} cannot be written: the disk is full")
+    if primary == sqlite3.SQLITE_READONLY:
+        return JournalError(f"the journal {path} cannot be written: it is read-only")
+    if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return JournalError(f"{path} is no journal, or a damaged one: {error}")
+    return JournalError(f"the journal {path} cannot be used: {error}")
