@@ -112,7 +112,6 @@ def _restore(driver: Driver, kept: Kept) -> None:
 
 def _lose(driver: Driver, node: int) -> None:
     outcomes = driver.outcomes
-    outcomes.broken_off.add(node)
     if driver.machine.states[node] is NodeState.RUNNING:
         ended, reason = outcomes.forward(node, lost(_WHY))
     else:
@@ -120,6 +119,7 @@ def _lose(driver: Driver, node: int) -> None:
         error = ActionInterrupted(f"the rollback of {name!r}: {_WHY}")
         ended, _ = outcomes.back(node, Outcome(None, error, None, None))
         reason = _WHY
+    outcomes.broken_off.add(node)
     driver.recorder.record(node, ended, reason)
 
 
