@@ -668,6 +668,18 @@ def test_a_rollback_that_failed_is_not_called_again_though_its_action_was_lost(p
     assert words(again) == {"a": "rolled back", "b": "rollback failed", "c": "abandoned"}
 
 
+def test_nor_in_the_process_in_which_it_failed(path):
+    done = []
+    how = {"b": {"undo_fails": Boom("undo b")}}
+    run_id = crashed(done, path, ["b"], how=how)
+    run = flow_of(done, CHAIN, how=how).resume(path, run_id)
+    play(run.step())
+    assert done == ["do a", "undo b"]
+    assert str(run.next) == "next: rolling back batch 1 of 3: a"
+    play(run.step())
+    assert done == ["do a", "undo b", "undo a"]
+
+
 @pytest.mark.parametrize("dies_again", [False, True])
 def test_the_rollback_of_what_was_lost_and_skipped_is_told_that_nobody_knows(path, dies_again):
     told_of, done = [], []

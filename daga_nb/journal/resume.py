@@ -107,6 +107,7 @@ def _restore(driver: Driver, kept: Kept) -> None:
         elif state in (NodeState.UNKNOWN, NodeState.ROLLBACK_FAILED) and is_lost(last[node]):
             found.append(node)  # by an earlier process, which ended before it called it again
     driver.lost = tuple(found)
+    outcomes.broken_off.update(found)
     driver.recorder.tell_nobody()
 
 
