@@ -238,7 +238,7 @@ def judge(lived: Lived, path: Path) -> None:
     assert list(run.errors) == failed
     assert list(run.rollback_errors) == [n for n, state in states.items() if state == "ROLLBACK_FAILED"]
     _judge_handed(lived, kept)
-    _judge_as_without_deaths(lived, states)
+    _judge_as_without_deaths(lived, states, rounds)
     _judge_looked_at_again(lived, kept, path)
     lived.features.update(features_of(lived, kept, rounds))
 
@@ -353,11 +353,17 @@ def _judge_told(call: Call, ends: dict[str, Any], values: dict[str, Any], cause:
         assert words in str(error) or why.startswith("CancelledError") or why == NOT_CALLED, (words, error)
 
 
-def _judge_as_without_deaths(lived: Lived, states: dict[str, str]) -> None:
-    """Where everything can be called again, a death changes nothing of how it ends."""
+def _turned_back(one: Round) -> set[str]:
+    """What was lost for good, because the run turned back all the same."""
+    return {name for name, nth in one.lost if one.calls[name] == nth}
+
+
+def _judge_as_without_deaths(lived: Lived, states: dict[str, str], rounds: list[Round]) -> None:
+    """Where everything can be called again, and was, a death changes nothing of how it ends."""
     plot, names = lived.plot, frozenset(lived.plot.saga.parents)
     plain = plot.policies == Policies(idempotent=names) and lived.life.person == "nobody"
-    if plain and not plot.saga.eager and plot.max_parallel is None and not (plot.saga.stop):
+    plain = plain and not any(map(_turned_back, rounds))
+    if plain and not plot.saga.eager and plot.max_parallel is None and not plot.saga.stop:
         want, ending, *_ = model_outcome(plot.saga)
         assert (states, str(lived.run.state)) == (want, ending)
         lived.features["as without a death"] += lived.crashes > 0
