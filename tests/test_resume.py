@@ -104,6 +104,8 @@ def test_what_was_lost_and_is_not_idempotent_is_rolled_back(path):
     assert done == ["do a", "undo b", "undo a"]
     assert outcomes == [(["a"], None, "'b': the process ended before it did", "UNKNOWN", 1)]
     assert words(run) == {"a": "rolled back", "b": "rolled back", "c": "abandoned"}
+    assert run.unknown == ("b",)
+    assert "had failed" not in str(run.picture())
     assert [str(error) for error in caught.value.exceptions] == ["'b': the process ended before it did"]
     assert told(run.events)[-8:] == [
         "b UNKNOWN",
