@@ -221,7 +221,7 @@ def judge(lived: Lived, path: Path) -> None:
     assert not kept.open, f"left open: {kept.open}"
     check_calls(plot, world, kept)
     check_ledger(world, kept)
-    rounds = rounds_in(kept, paused=lived.life.person == "decides")
+    rounds = rounds_in(kept, lived.life.person, lived.crashes)
     free = lived.life.person != "nobody" or plot.max_parallel is not None
     model = Rounds(plot.saga, plot.policies, rounds, free=free)
     states = {name: str(state) for name, state in run.states.items()}
@@ -243,16 +243,17 @@ def judge(lived: Lived, path: Path) -> None:
     lived.features.update(features_of(lived, kept, rounds))
 
 
-def rounds_in(kept: Kept, *, paused: bool) -> list[Round]:
+def rounds_in(kept: Kept, person: str, crashes: int) -> list[Round]:
     """Give what the run, its processes' deaths and the person have chosen, in each round."""
     rounds: list[Round] = []
+    paused, forgotten = person == "decides", person == "cancels" and crashes > 0
     ended: dict[Any, None] = {}
     undos: Counter[str] = Counter()
     for (_, node, state, _, reason), (*_, outcome, _) in zip(kept.story, kept.rows, strict=True):
         one = rounds[-1] if rounds else Round(Counter(), set(), [])
         if node is None:
             if state == "RUNNING":
-                rounds.append(Round(Counter(), set(), [], paused=paused))
+                rounds.append(Round(Counter(), set(), [], paused=paused, forgotten=forgotten))
                 undos.clear()
             elif state in ("RECOVERING", "ROLLING_BACK"):
                 one.ended = list(ended)

@@ -35,8 +35,8 @@ from daga_nb.journal.run_log import RunLog
 
 pytestmark = MAY_NOT_FIRE
 
-# A bug that needs more deaths than these is not caught; the rarest one needs about a third of them.
-PLOTS = 300
+# A bug that needs more deaths than these is not caught; the rarest one needs about half of them.
+PLOTS = 200
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 Check = Callable[[Path], object]
@@ -305,7 +305,7 @@ def a_lost_rollback_is_not_called_again(patch: pytest.MonkeyPatch) -> None:
     called_again(patch, lambda driver, right: [] if driver.machine.run_state.back else right)
 
 
-@mutant()
+@mutant(dying("undone badly"))
 def a_rollback_that_failed_is_called_again(patch: pytest.MonkeyPatch) -> None:
     def wrong(driver: Driver, right: list[int]) -> list[int]:
         states = driver.machine.states
@@ -315,7 +315,7 @@ def a_rollback_that_failed_is_called_again(patch: pytest.MonkeyPatch) -> None:
     called_again(patch, wrong)
 
 
-@mutant()
+@mutant(dying("undone badly"))
 def a_rollback_that_failed_is_written_as_lost_with_its_action(patch: pytest.MonkeyPatch) -> None:
     right = Outcomes.back
 

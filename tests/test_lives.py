@@ -107,6 +107,7 @@ SCENES: dict[str, tuple[Plot, Person]] = {
         "decides",
     ),
     "aborted": (Plot(Saga(FAN)), "aborts"),
+    "undone badly": (Plot(Saga(FAN, undo_fails=frozenset("bc"))), "aborts"),
     "cancelled": (Plot(Saga(FAN)), "cancels"),
 }
 

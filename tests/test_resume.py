@@ -802,6 +802,19 @@ def test_nor_in_the_process_in_which_it_failed(path):
     assert done == ["do a", "undo b", "undo a"]
 
 
+def test_what_was_lost_and_has_no_effect_is_begun_anew_from_a_save_point(path):
+    done = []
+    edges = [("a", "b"), ("a", "c")]
+    how = {"a": {"save_point": True}, "b": {"no_effect": True, "undo": False}}
+    run_id = crashed(done, path, ["b", "c"], edges=edges, how=how)
+    run = flow_of(done, edges, how=how).resume(path, run_id)
+    play(run.step())
+    assert done == ["do a", "undo c"]
+    assert words(run) == {"a": "succeeded", "b": "unknown", "c": "rolled back"}
+    play(run.finish())
+    assert done[:2] + sorted(done[2:]) == ["do a", "undo c", "do b", "do c"]
+
+
 @pytest.mark.parametrize("dies_again", [False, True])
 def test_the_rollback_of_what_was_lost_and_skipped_is_told_that_nobody_knows(path, dies_again):
     told_of, done = [], []
