@@ -127,7 +127,8 @@ class Rounds:
         """Whether a call that did not work is made again of itself."""
         if (node, nth) in one.lost:
             return node in self.policies.idempotent
-        return nth <= self.policies.retries.get(node, 0) and (node, nth) not in one.cut
+        failed = nth - sum((node, earlier) in one.lost for earlier in range(1, nth))
+        return failed <= self.policies.retries.get(node, 0) and (node, nth) not in one.cut
 
     def _check_again(self, one, node, nth):
         assert self._fate(one, node, nth) != "SUCCEEDED", f"{node} had worked, and was tried again"
@@ -231,7 +232,8 @@ class Rounds:
             flaky = self.undid[node] + nth <= self.policies.undo_flaky.get(node, 0)
             if not flaky and node not in self.saga.undo_fails:
                 return nth, False
-            if nth > self.policies.undo_retries.get(node, 0):
+            failed = nth - sum((node, earlier) in one.undo_lost for earlier in range(1, nth))
+            if failed > self.policies.undo_retries.get(node, 0):
                 return nth, True
 
     def _wrong(self, one, owed):
