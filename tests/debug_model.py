@@ -26,8 +26,8 @@ class Debugged:
 
     def owed(self):
         if self.textbook:  # what failed is not undone
-            return self.those("SUCCEEDED") - self.inherited - self.skipped
-        return self.those("SUCCEEDED", "FAILED") - self.inherited
+            return self.those("SUCCEEDED", "UNKNOWN") - self.inherited - self.skipped
+        return self.those("SUCCEEDED", "FAILED", "UNKNOWN") - self.inherited
 
     def stuck(self):
         return self.stop and self.those("ROLLBACK_FAILED")
@@ -36,7 +36,7 @@ class Debugged:
         """(phase, names) of the batch that would start next, or None."""
         if self.run in ("READY", "RUNNING"):
             waiting = self.those("PENDING")
-            if self.those("FAILED") or not waiting:
+            if self.those("FAILED", "UNKNOWN") or not waiting:
                 return None
             front = min(self.depths[name] for name in waiting)
             return "forward", {name for name in waiting if self.depths[name] == front}
@@ -51,7 +51,7 @@ class Debugged:
 
     def undecided(self):
         if self.run == "RUNNING" and self.pause:
-            return self.those("FAILED")
+            return self.those("FAILED", "UNKNOWN")
         return self.those("ROLLBACK_FAILED") if self.paused_going_back else set()
 
     # -------------------------------------------------------------------- moving
@@ -63,9 +63,9 @@ class Debugged:
 
     def rest(self):
         """What happens of itself when nothing runs."""
-        if self.run == "RUNNING" and self.those("FAILED") and not self.pause:
+        if self.run == "RUNNING" and self.those("FAILED", "UNKNOWN") and not self.pause:
             self.turn()
-        if self.run == "RUNNING" and not self.those("PENDING", "FAILED"):
+        if self.run == "RUNNING" and not self.those("PENDING", "FAILED", "UNKNOWN"):
             self.run = "SUCCEEDED"
         held = self.paused_going_back
         if self.run == "ROLLING_BACK" and not held and (self.stuck() or not self.owed()):
@@ -133,7 +133,7 @@ class Debugged:
 
     def failed(self):
         if self.run == "RUNNING":
-            return self.those("FAILED")
+            return self.those("FAILED", "UNKNOWN")
         if self.run in ("ROLLING_BACK", "ROLLBACK_INCOMPLETE"):
             return self.those("ROLLBACK_FAILED")
         return set()
@@ -149,8 +149,27 @@ class Debugged:
     def skip(self, name):
         self.states[name] = "SUCCEEDED"
         self.skipped.add(name)
-        if not self.those("PENDING", "FAILED"):
+        if not self.those("PENDING", "FAILED", "UNKNOWN"):
             self.run = "SUCCEEDED"
+
+    def die(self):
+        """The process ends; what people had said of stopping goes with it."""
+        self.breaks, self.passed, self.standing = set(), set(), set()
+        self.undo_failed = self.cancelled = False
+
+    def die_in_step(self):
+        """The process ends while the next batch is being called; give its phase and its names."""
+        self.let_go()
+        coming = self.next()
+        if coming:
+            self.call(*coming)
+        self.die()
+        if coming and coming[0] == "forward":
+            self.states.update(dict.fromkeys(coming[1], "UNKNOWN"))
+        elif coming:  # nobody knows of these rollbacks: they are called again, and that is the next step
+            self.call(*coming)
+            self.rest()
+        return coming
 
     def fork(self, batch):
         other = Debugged(self.parents, stop=self.stop, textbook=self.textbook, pause=self.pause)

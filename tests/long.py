@@ -3,7 +3,8 @@
 import math
 import os
 from collections.abc import Iterable
-from random import Random
+from functools import cache
+from random import Random, SystemRandom
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -31,3 +32,13 @@ def share(points: Iterable[T], *, one_in: int = 10, about: str = "") -> list[T]:
 def extent() -> str:
     """Give in words how much is tried."""
     return "everything" if LONG else f"a share, DAGA_NB_SEED={SEED}; make test-long tries everything"
+
+
+@cache
+def base() -> str:
+    """Give what random cases are made from: in a long run others each time, unless DAGA_NB_SEED says which.
+
+    Who makes cases from it says it in what fails.
+    """
+    given = os.environ.get("DAGA_NB_SEED")
+    return given or (str(SystemRandom().randrange(10**9)) if LONG else SEED)

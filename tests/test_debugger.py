@@ -1,18 +1,28 @@
-"""The debugger's commands in any order, held against a model of sets after each."""
+"""The debugger's commands in any order, and the ends of their process, held against a model of sets."""
 
 import asyncio
+import atexit
+import os
+import shutil
+import tempfile
 from contextlib import suppress
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import networkx as nx
 from debug_model import Debugged
+from helpers import turns
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from long import LONG
 from story_runs import Watcher
 
 from daga_nb import DagaAction, DagaFlow, DagaFlowError, Fault
 from daga_nb.core.machine import fold
+from daga_nb.engine.admission import OnFailure
+from daga_nb.journal.file import opened
 
 NAMES = "abcdefg"
 SHAPES = {
@@ -22,6 +32,17 @@ SHAPES = {
     "wide": {"a": (), "b": (), "c": (), "d": "abc"},
     "odd": {"a": (), "b": (), "c": "a", "d": "bc", "e": "a", "f": "de", "g": "b"},
 }
+
+
+@cache
+def journal() -> Path:
+    """Give the file of all the runs; in memory, if there is a place: it is not the power that fails."""
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    folder = tempfile.mkdtemp(dir=memory)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    path = Path(folder) / "runs.db"
+    opened(path, create=True).__enter__()  # it stays open: to open it again takes longer than a run
+    return path
 
 
 PHASES = st.sampled_from(["forward", "rollback"])
@@ -36,6 +57,7 @@ class Debugger(RuleBasedStateMachine):
         textbook=st.booleans(),
         pause=st.booleans(),
         notes=st.booleans(),
+        journaled=st.booleans(),
         fails=st.sets(st.sampled_from(NAMES), max_size=3),
         undo_fails=st.sets(st.sampled_from(NAMES), max_size=3),
         breaks=st.sets(st.tuples(st.sampled_from(NAMES), PHASES), max_size=3),
@@ -47,6 +69,7 @@ class Debugger(RuleBasedStateMachine):
         textbook: bool,
         pause: bool,
         notes: bool,
+        journaled: bool,
         fails: set[str],
         undo_fails: set[str],
         breaks: set[tuple[str, Any]],
@@ -62,9 +85,12 @@ class Debugger(RuleBasedStateMachine):
         )
         self.model = Debugged(parents, stop=stop, textbook=textbook, pause=pause)
         self.model.fails, self.model.undo_fails = set(fails), set(undo_fails)
-        self.run = self.flow.start(on_failure="pause" if pause else "rollback")
+        self.hangs: set[str] | None = None  # while a process dies: those that do not come back
+        self.run = self.flow.start(on_failure=self._pause(), journal=journal() if journaled else None)
         self.old: list[Any] = []
-        self.watchers = [Watcher(self.run)]
+        self.watchers: list[Watcher] = []
+        self.heard: list[Any] = []
+        self._watch()
         if notes:
             self.run.take_notes()
         for name, phase in sorted(breaks):
@@ -73,14 +99,14 @@ class Debugger(RuleBasedStateMachine):
     def _action(self, name: str) -> DagaAction[Any, Any]:
         async def do(results: Any) -> str:
             self.log.append(("do", name))
-            await asyncio.sleep(0)
+            await self._pass(name)
             if name in self.model.fails:
                 raise ValueError(name)
             return name
 
         async def undo(results: Any) -> None:
             self.log.append(("undo", name))
-            await asyncio.sleep(0)
+            await self._pass(name)
             if name in self.model.undo_fails:
                 raise KeyError(name)
 
@@ -96,6 +122,21 @@ class Debugger(RuleBasedStateMachine):
             assert asyncio.all_tasks() == before
 
         asyncio.run(main())
+
+    def _watch(self) -> None:
+        if self.run.journal is None:
+            self.watchers.append(Watcher(self.run))
+        self.heard = list(self.run.events)  # of a journaled run several at once, when they are written
+        self.run.subscribe(self.heard.append)
+
+    def _pause(self) -> OnFailure:
+        return "pause" if self.model.pause else "rollback"
+
+    async def _pass(self, name: str) -> None:
+        if self.hangs is not None:
+            self.hangs.add(name)
+            await asyncio.Event().wait()
+        await asyncio.sleep(0)
 
     name = st.sampled_from(NAMES)
 
@@ -206,7 +247,53 @@ class Debugger(RuleBasedStateMachine):
         self.old.append((self.run, tuple(self.run.events)))
         self.model = self.model.fork(batch)
         self.run = self.run.fork(batch, faults=[])
-        self.watchers.append(Watcher(self.run))
+        self._watch()
+
+    # ------------------------------------------------------------- the process ends
+
+    @precondition(lambda self: self.run.journal and self.model.run != "READY")
+    @rule()
+    def die(self) -> None:
+        self.model.die()
+        self._resume()
+
+    @precondition(lambda self: self.run.journal and not self.model.undecided())
+    @rule()
+    def die_in_step(self) -> None:
+        coming = self.model.die_in_step()
+        if coming is None:
+            if self.model.run != "READY":
+                self.play(self.run.step())
+                self._resume()
+            return
+        self.hangs = set()
+        loop = asyncio.new_event_loop()
+        loop.set_exception_handler(lambda loop, context: None)  # "task was destroyed": that is what dying is
+
+        async def until_called() -> Any:
+            task = asyncio.ensure_future(self.run.step())
+            await turns(40)
+            assert self.hangs == coming[1]
+            return task
+
+        loop.run_until_complete(until_called())
+        loop.close()
+        self.hangs = None
+        self._resume()
+        assert set(self.run.lost) == coming[1]
+        if coming[0] == "rollback":
+            self.play(self.run.step())
+
+    def _resume(self) -> None:
+        assert self.run.journal is not None
+        story = tuple(self.run.events)
+        self.run = self.flow.resume(
+            self.run.journal, self.run.id, on_failure=self._pause(), most_resumes=1000
+        )
+        known = len(self.run.events) - len(self.run.lost)
+        assert tuple(self.run.events)[:known] == story[:known]
+        assert [event.node for event in self.run.events[known:]] == list(self.run.lost)
+        self._watch()
 
     # ------------------------------------------------------------------ what holds
 
@@ -238,6 +325,7 @@ class Debugger(RuleBasedStateMachine):
             folded = fold(machine.plan, machine.undo, machine.events, machine.policy)
             assert folded.states == machine.states
             assert (folded.run_state, folded.running) == (machine.run_state, 0)
+            assert self.heard == machine.events
 
     def teardown(self) -> None:
         for run, events in getattr(self, "old", ()):
@@ -247,7 +335,7 @@ class Debugger(RuleBasedStateMachine):
 
 
 Debugger.TestCase.settings = settings(
-    max_examples=400,
+    max_examples=5_000 if LONG else 400,
     stateful_step_count=25,
     deadline=None,
     derandomize=True,

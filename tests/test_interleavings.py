@@ -1,18 +1,22 @@
 """In whatever order actions end, the run ends the same: sampled, and enumerated where it is small."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
 import pytest
 from gate import Gate, Mark
+from long import LONG, base
 from model import Saga
 from strategies import MAY_NOT_FIRE, Plot, Told, ending, random_plot
 
 from daga_nb import FlowRun
 
 pytestmark = MAY_NOT_FIRE
+
+# Each in eight random orders.
+FLOWS = 1_250 if LONG else 60
 
 DIAMOND: dict[str, tuple[str, ...]] = {"a": (), "b": ("a",), "c": ("a",), "d": ("b", "c")}
 FAN: dict[str, tuple[str, ...]] = {"a": (), "b": ("a",), "c": ("a",), "d": ("a",), "e": ("a",)}
@@ -120,10 +124,10 @@ def test_every_order_ends_the_same(saga: Saga, orders: int, eager: bool):
     assert len(ends) == 1
 
 
-def test_random_orders_of_random_sagas():
-    rng = Random(2)
+def test_random_orders_of_random_sagas(counts: Callable[..., None]):
+    rng = Random(base()) if LONG else Random(2)
     conducted = 0
-    for _ in range(60):
+    for _ in range(FLOWS):
         plot = random_plot(rng, threads=False, faults=0.8)
         plot = Plot(
             Saga(**{**plot.saga.__dict__, "abort_before": None}),
@@ -139,7 +143,7 @@ def test_random_orders_of_random_sagas():
             conducted += 1
         if not plot.saga.eager and plot.max_parallel is None:
             assert len(ends) == 1
-    assert conducted == 480
+    counts(f"random orders of random flows (seed {base()})", orders=conducted)
 
 
 def test_siblings_of_a_failing_action_finish_first():

@@ -227,6 +227,7 @@ def test_a_run_is_drawn_with_durations_failure_and_faults() -> None:
         flow = SimpleNamespace(name="book_trip")
         node_states = MIDDLE
         errors = MappingProxyType({"payment": TimeoutError()})
+        unknown = ()
         faults = (SimpleNamespace(at="ticket"),)
         state = RunState.ROLLING_BACK
         next = "rolling back batch 2 of 4: hotel"

@@ -171,6 +171,7 @@ RUN = {
     "next",
     "journal",
     "lost",
+    "unknown",
     "node_states",
     "outputs",
     "policy",

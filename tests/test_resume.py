@@ -104,6 +104,8 @@ def test_what_was_lost_and_is_not_idempotent_is_rolled_back(path):
     assert done == ["do a", "undo b", "undo a"]
     assert outcomes == [(["a"], None, "'b': the process ended before it did", "UNKNOWN", 1)]
     assert words(run) == {"a": "rolled back", "b": "rolled back", "c": "abandoned"}
+    assert run.unknown == ("b",)
+    assert "had failed" not in str(run.picture())
     assert [str(error) for error in caught.value.exceptions] == ["'b': the process ended before it did"]
     assert told(run.events)[-8:] == [
         "b UNKNOWN",
@@ -768,3 +770,69 @@ def test_the_rollback_is_told_the_key_that_its_action_had(path):
         "undo b": "b/do/2",
         "undo c": "c/do/2",
     }
+
+
+# ------------------------------------------------------ found by plots that died at random
+
+
+def test_a_rollback_that_failed_is_not_called_again_though_its_action_was_lost(path):
+    done = []
+    how = {"b": {"undo_fails": Boom("undo b")}}
+    run_id = crashed(done, path, ["b"], how=how)
+    gates = {"undo a": Gate()}
+    run = gated(done, gates, how=how).resume(path, run_id)
+    die_in(run, *gates.values())
+    assert done == ["do a", "undo b"]
+    again = flow_of(done, CHAIN, how=how).resume(path, run_id)
+    assert again.lost == ("a",)
+    play(again.go())
+    assert done == ["do a", "undo b", "undo a"]
+    assert words(again) == {"a": "rolled back", "b": "rollback failed", "c": "abandoned"}
+
+
+def test_nor_in_the_process_in_which_it_failed(path):
+    done = []
+    how = {"b": {"undo_fails": Boom("undo b")}}
+    run_id = crashed(done, path, ["b"], how=how)
+    run = flow_of(done, CHAIN, how=how).resume(path, run_id)
+    play(run.step())
+    assert done == ["do a", "undo b"]
+    assert str(run.next) == "next: rolling back batch 1 of 3: a"
+    play(run.step())
+    assert done == ["do a", "undo b", "undo a"]
+
+
+def test_what_was_lost_and_has_no_effect_is_begun_anew_from_a_save_point(path):
+    done = []
+    edges = [("a", "b"), ("a", "c")]
+    how = {"a": {"save_point": True}, "b": {"no_effect": True, "undo": False}}
+    run_id = crashed(done, path, ["b", "c"], edges=edges, how=how)
+    run = flow_of(done, edges, how=how).resume(path, run_id)
+    play(run.step())
+    assert done == ["do a", "undo c"]
+    assert words(run) == {"a": "succeeded", "b": "unknown", "c": "rolled back"}
+    play(run.finish())
+    assert done[:2] + sorted(done[2:]) == ["do a", "undo c", "do b", "do c"]
+
+
+@pytest.mark.parametrize("dies_again", [False, True])
+def test_the_rollback_of_what_was_lost_and_skipped_is_told_that_nobody_knows(path, dies_again):
+    told_of, done = [], []
+    run_id = crashed(done, path, ["b"])
+
+    async def look(results, result, error, context):
+        told_of.append((context.outcome, result, str(error).removeprefix("ActionInterrupted: ")))
+
+    def flow():
+        one, two, three = (action(done, name) for name in "abc")
+        two.on_rollback(look)
+        return DagaFlow([(one, two), (two, three)])
+
+    run = flow().resume(path, run_id, on_failure="pause")
+    run.skip("b", "by hand")
+    if dies_again:
+        run = flow().resume(path, run_id)
+    play(run.step())
+    play(run.rollback())
+    assert told_of == [("UNKNOWN", None, "'b': the process ended before it did")]
+    assert done == ["do a", "do c", "undo c", "undo a"]

@@ -50,9 +50,11 @@ class Bearings:
         run turns back all the same.
         """
         machine = self.machine
+        # Those whose rollback has been called here since, and failed, are lost no more.
+        lost = [node for node in self.lost if node in self.outcomes.broken_off]
         if machine.run_state.back:
-            return [node for node in self.lost if machine.states[node] is NodeState.ROLLBACK_FAILED]
-        lost = [node for node in self.lost if node in machine.failures]
+            return [node for node in lost if machine.states[node] is NodeState.ROLLBACK_FAILED]
+        lost = [node for node in lost if node in machine.failures]  # not what is begun anew from a save point
         safe = all(node in lost and self._is_safe(node) for node in machine.failures)
         return lost if safe and not (self.closing or self.cancelled) else []
 

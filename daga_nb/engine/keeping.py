@@ -151,9 +151,9 @@ class Keeping:
         JournalError
             If that is not possible; what was gathered is still here then.
         """
-        with self._lock:
-            self.log.check()
-            if self.behind:
+        self.log.check()
+        if self.behind:
+            with self._lock:
                 self._failing = True
                 self.log.append(self._rows, self._entries, self._marks)
                 self._failing = False

@@ -150,6 +150,11 @@ class RunLook(RunTelling):
         return ByName(self.plan, self._driver.outcomes.errors)
 
     @property
+    def unknown(self) -> tuple[str, ...]:
+        """The actions of which nobody has heard how they ended, also if undone since; in plan order."""
+        return tuple(self.plan.names[node] for node in sorted(self._driver.outcomes.lost))
+
+    @property
     def skipped(self) -> tuple[str, ...]:
         """The actions that failed and count as succeeded all the same, in plan order."""
         return tuple(self.plan.names[node] for node in sorted(self._driver.outcomes.skipped))

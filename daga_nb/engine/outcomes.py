@@ -81,7 +81,7 @@ class Outcomes:
     calls_lost
         How many calls of each were, forward and back.
     skipped
-        What the skipped actions had raised; None where the outcome was lost.
+        What the skipped actions had raised.
     cause
         The error that made the run turn back.
     fatal
@@ -101,7 +101,7 @@ class Outcomes:
         self.strays: dict[int, asyncio.Task[Outcome] | concurrent.futures.Future[Any]] = {}
         self.overdue: dict[int, float] = {}
         self.lost: set[int] = set()
-        self.skipped: dict[int, Exception | None] = {}
+        self.skipped: dict[int, Exception] = {}
         self.earlier: dict[int, Exception] = {}
         self.unfit: dict[int, Any] = {}
         self.broken_off: set[int] = set()
@@ -116,6 +116,7 @@ class Outcomes:
 
     def forward(self, node: int, outcome: Outcome) -> tuple[NodeState, str]:
         """Keep how the call of an action ended; give its state and the reason."""
+        self.broken_off.discard(node)
         if outcome.seconds is not None:
             self.durations[node] = outcome.seconds
         if outcome.lost:
@@ -141,6 +142,7 @@ class Outcomes:
 
     def back(self, node: int, outcome: Outcome) -> tuple[NodeState, str]:
         """Keep how a rollback ended; give its action's state and the reason."""
+        self.broken_off.discard(node)  # that was its action
         if outcome.seconds is not None:
             self.rollback_durations[node] = outcome.seconds
         error = outcome.error
@@ -196,15 +198,17 @@ class Outcomes:
 
     def skip(self, node: int, value: Any) -> None:
         """Take `value` for the result of an action that failed; its rollback is still told the truth."""
-        error = self.errors.get(node)
+        error, unknown = self.errors[node], node in self.lost
         self.forget(node, "forward")
+        if unknown:  # a value by hand makes it no more known
+            self.lost.add(node)
         self.durations.pop(node, None)
         self.skipped[node] = error
         self.results[node] = value
 
     def ended(self, node: int) -> str:
         """Give how an action ended, for its rollback."""
-        if node in self.lost or (node in self.skipped and self.skipped[node] is None):
+        if node in self.lost:
             return "UNKNOWN"
         return "FAILED" if node in self.errors or node in self.skipped else "SUCCEEDED"
 

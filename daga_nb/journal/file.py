@@ -10,11 +10,11 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from time import monotonic
 from typing import Any
 from weakref import WeakValueDictionary
 
 from daga_nb.errors import JournalBusy, JournalError
+from daga_nb.journal.foreign import check_head, check_pages, checked_path, has_format, is_empty
 from daga_nb.journal.schema import APPLICATION, SCHEMA, VERSION
 
 __all__ = ["LARGEST_TEXT", "LONGEST_TEXT", "Journal", "close_idle", "opened"]
@@ -27,8 +27,6 @@ LONGEST_TEXT = 4 * 2**20
 
 _OLDEST = (3, 37)  # the first with STRICT tables
 _WAIT = 0.5  # seconds that the lock of a process which is just ending is waited for
-_LONGEST_LOOK = 1.0  # seconds that it may take to see whether a file is a journal
-_CHECK = 0.5  # seconds that a check of the whole file may take; what is read is checked anyway
 
 Statement = tuple[str, Sequence[Sequence[Any]]]
 """SQL, and the rows that it is carried out with."""
@@ -72,19 +70,21 @@ class Journal:
         JournalError
             If it cannot be written.
         """
-        with self._ours(), _told(self.path):
-            connection = self._connection
-            connection.execute("BEGIN IMMEDIATE")
+        self._check_ours()
+        connection = self._connection
+        with self._lock:
             try:
+                connection.execute("BEGIN IMMEDIATE")
                 for sql, rows in statements:
-                    if rows:
-                        connection.executemany(sql, rows)
+                    connection.executemany(sql, rows)
                 connection.execute("COMMIT")
-            except BaseException:
+            except BaseException as error:
                 if connection.in_transaction:
                     # What is wrong is being raised; that it cannot be taken back either adds nothing to it.
                     with suppress(sqlite3.Error):
                         connection.execute("ROLLBACK")
+                if isinstance(error, _REFUSED):
+                    raise _in_words(self.path, error) from error
                 raise
 
     def read(
@@ -97,20 +97,18 @@ class Journal:
         JournalError
             If one has, or the file is damaged.
         """
-        with self._ours(), _told(self.path):
+        self._check_ours()
+        with self._lock, _told(self.path):
             before = self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, longest)
             try:
                 return self._connection.execute(sql, values).fetchall()
             finally:
                 self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, before)
 
-    @contextmanager
-    def _ours(self) -> Iterator[None]:
+    def _check_ours(self) -> None:
         if os.getpid() != self._process:
             # SQLite's locks are not those of a child; its writes would ruin the file.
             raise JournalBusy(f"{self.path} was opened by the process that this one was forked from")
-        with self._lock:
-            yield
 
     def close(self) -> None:
         """Let other processes have the file."""
@@ -136,7 +134,7 @@ def opened(path: str | os.PathLike[str], *, create: bool) -> Iterator[Journal]:
     JournalError
         If it is none, or cannot be read and written.
     """
-    found = _checked_path(path)
+    found = checked_path(path)
     with _opening:
         journal = _open.get(found)
         if journal is None:
@@ -184,16 +182,6 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_leave_to_the_parent)
 
 
-def _checked_path(path: str | os.PathLike[str]) -> Path:
-    try:
-        text = os.fspath(path)
-    except TypeError:
-        raise JournalError(f"journal={path!r}: it is the path of a file, like 'runs.db'") from None
-    if not isinstance(text, str) or not text or "\0" in text or text == ":memory:":
-        raise JournalError(f"journal={path!r}: it is the path of a file, like 'runs.db'")
-    return Path(text).resolve()
-
-
 def _connected(path: Path, create: bool) -> sqlite3.Connection:
     if sqlite3.sqlite_version_info < _OLDEST:
         raise JournalError(f"a journal needs SQLite 3.37, and this Python has {sqlite3.sqlite_version}")
@@ -205,7 +193,7 @@ def _connected(path: Path, create: bool) -> sqlite3.Connection:
     elif not path.is_file():
         raise JournalError(f"{path} is no file: a journal is one")
     else:
-        _check_head(path)
+        check_head(path)
     mode = "rwc" if create else "rw"
     uri = f"{path.as_uri()}?mode={mode}"
     try:
@@ -216,40 +204,18 @@ def _connected(path: Path, create: bool) -> sqlite3.Connection:
         raise JournalError(f"the journal {path} cannot be opened: {error}") from error
 
 
-def _check_head(path: Path) -> None:
-    """Refuse what is no journal of this version by its first bytes: SQLite would write to it as it opens it."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(100)
-    except OSError as error:
-        raise JournalError(f"the journal {path} cannot be opened: {error}") from error
-    if not head:
-        return
-    if len(head) < 100 or not head.startswith(b"SQLite format 3\0"):
-        raise JournalError(f"{path} is no journal: it is not even a database")
-    version, application = int.from_bytes(head[60:64], "big"), int.from_bytes(head[68:72], "big")
-    if application != APPLICATION:
-        raise JournalError(f"{path} is a database, and no journal of daga-nb")
-    if version != VERSION:
-        raise JournalError(f"{path} is a journal of version {version}; this daga_nb reads version {VERSION}")
-
-
 def _prepare(connection: sqlite3.Connection, path: Path, *, check: bool) -> None:
     """Take the lock, check that it is a journal or make it one; `check` its pages if they are to be read."""
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST_TEXT)
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
     for pragma in ("trusted_schema=OFF", "cell_size_check=ON", "foreign_keys=ON", "locking_mode=EXCLUSIVE"):
         connection.execute(f"PRAGMA {pragma}")
-    with _in_time(connection, _LONGEST_LOOK):  # a schema of very many parts takes SQLite minutes to read
-        known = not _is_empty(connection)
-        if known:
-            _check_format(connection, path)
-    if known and check:
-        _check_pages(connection, path)
+    if has_format(connection, path) and check:
+        check_pages(connection, path)
     # NORMAL could lose the last commits when the power fails: a saga that forgets what it did undoes nothing.
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("BEGIN IMMEDIATE")  # from here on the file is this process's
-    if _is_empty(connection):
+    if is_empty(connection):
         connection.execute(f"PRAGMA application_id={APPLICATION}")
         connection.execute(f"PRAGMA user_version={VERSION}")
         for statement in SCHEMA:
@@ -258,60 +224,34 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, check: bool) -> None
     connection.execute("PRAGMA journal_mode=WAL")  # only now, so that the file itself says what it is
 
 
-def _is_empty(connection: sqlite3.Connection) -> bool:
-    return not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-
-
-def _check_format(connection: sqlite3.Connection, path: Path) -> None:
-    found = connection.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
-    # A trigger or a view of somebody else's would be carried out with the next write.
-    if sorted(str(sql) for (sql,) in found) != sorted(SCHEMA):
-        raise JournalError(f"{path} has other tables than a journal: it is not opened")
-
-
-def _check_pages(connection: sqlite3.Connection, path: Path) -> None:
-    """Refuse a damaged file, as far as that can be seen in a short time."""
-    try:
-        with _in_time(connection, _CHECK):
-            (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
-            raise
-        return  # too large for that; every row that is read is checked by itself
-    if found != "ok":
-        raise JournalError(f"the journal {path} is damaged: {found}")
-
-
-@contextmanager
-def _in_time(connection: sqlite3.Connection, seconds: float) -> Iterator[None]:
-    """Let SQLite break off what takes longer than that inside."""
-    until = monotonic() + seconds
-    connection.set_progress_handler(lambda: monotonic() > until, 1_000)
-    try:
-        yield
-    finally:
-        connection.set_progress_handler(None, 0)
+_REFUSED = (sqlite3.Error, OverflowError)
 
 
 @contextmanager
 def _told(path: Path) -> Iterator[None]:
-    """Say for people what SQLite finds wrong."""
     try:
         yield
-    except (sqlite3.Error, OverflowError) as error:
-        code = getattr(error, "sqlite_errorcode", None)
-        primary = None if code is None else code & 0xFF
-        if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            raise JournalBusy(
-                f"the journal {path} is in use by another process (another notebook's kernel?): "
-                "end that one, or take another file"
-            ) from error
-        if primary == sqlite3.SQLITE_FULL:
-            raise JournalError(f"the journal {path} cannot be written: the disk is full") from error
-        if primary == sqlite3.SQLITE_READONLY:
-            raise JournalError(f"the journal {path} cannot be written: it is read-only") from error
-        if primary == sqlite3.SQLITE_INTERRUPT:
-            raise JournalError(f"{path} takes too long to read: it is no journal of daga-nb") from error
-        if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            raise JournalError(f"{path} is no journal, or a damaged one: {error}") from error
-        raise JournalError(f"the journal {path} cannot be used: {error}") from error
+    except _REFUSED as error:
+        raise _in_words(path, error) from error
+
+
+def _in_words(path: Path, error: Exception) -> JournalError:
+    """Say for people what SQLite finds wrong."""
+    code = getattr(error, "sqlite_errorcode", None)
+    primary = None if code is None else code & 0xFF
+    if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return JournalBusy(
+            f"the journal {path} is in use by another process (another notebook's kernel?): "
+            "end that one, or take another file"
+        )
+    if primary == sqlite3.SQLITE_FULL:
+        return JournalError(f"the journal {path} cannot be written: the disk is full")
+    if primary == sqlite3.SQLITE_READONLY:
+        return JournalError(f"the journal {path} cannot be written: it is read-only")
+    if primary == sqlite3.SQLITE_INTERRUPT:
+        return JournalError(f"{path} takes too long to read: it is no journal of daga-nb")
+    if primary == sqlite3.SQLITE_TOOBIG:
+        return JournalError(f"the journal {path} has a text that is longer than what a journal keeps")
+    if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return JournalError(f"{path} is no journal, or a damaged one: {error}")
+    return JournalError(f"the journal {path} cannot be used: {error}")

@@ -114,12 +114,12 @@ def _restore(driver: Driver, kept: Kept) -> None:
         elif state in _ENDED_BADLY and is_lost(last[node]):
             found.append(node)  # by an earlier process, which ended before it called it again
     driver.lost = tuple(found)
+    outcomes.broken_off.update(found)
     driver.recorder.tell_nobody()
 
 
 def _lose(driver: Driver, node: int, *, waited: bool) -> None:
     outcomes = driver.outcomes
-    outcomes.broken_off.add(node)
     outcomes.calls_lost[node, _direction(driver.machine.states[node])] += 1
     if waited:  # it was not called: what the call before raised is still the truth
         outcomes.recall(node)
@@ -131,6 +131,7 @@ def _lose(driver: Driver, node: int, *, waited: bool) -> None:
         error = ActionInterrupted(f"the rollback of {name!r}: {_WHY}")
         ended, _ = outcomes.back(node, Outcome(None, error, None, None))
         reason = _WHY
+    outcomes.broken_off.add(node)
     driver.recorder.record(node, ended, reason)
 
 

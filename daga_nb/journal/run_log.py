@@ -144,28 +144,21 @@ class RunLog:
             rows, entries, marks = rows[skipped[0] :], entries[skipped[1] :], marks[skipped[2] :]
             events, noted, marked = written  # the counts stay: what comes next begins where this began
         counts = (events + len(rows), noted + len(entries), marked + len(marks))
-        heads: list[tuple[Any, ...]] = []
+        run_id, statements = self.run_id, list[Statement]()
         if self._head is not None:
             shape, input = self._head
-            heads.append((self.run_id, self._flow, time(), shape, hash_of(shape), input))
-        statements: list[Statement] = [
-            (_RUN, heads),
-            (_EVENT, [self._event(row) for row in rows]),
-            (
-                _ENTRY,
-                [
-                    (self.run_id, number, json.dumps(entry.to_json()))
-                    for number, entry in enumerate(entries, noted + 1)
-                ],
-            ),
-            (
-                _MARK,
-                [
-                    (self.run_id, number, mark.after, mark.kind, mark.node, mark.value, time())
-                    for number, mark in enumerate(marks, marked + 1)
-                ],
-            ),
-        ]
+            statements.append((_RUN, [(run_id, self._flow, time(), shape, hash_of(shape), input)]))
+        if rows:
+            statements.append((_EVENT, [self._event(row) for row in rows]))
+        if entries:
+            texts = enumerate([json.dumps(entry.to_json()) for entry in entries], noted + 1)
+            statements.append((_ENTRY, [(run_id, number, text) for number, text in texts]))
+        if marks:
+            told = [
+                (run_id, number, mark.after, mark.kind, mark.node, mark.value, time())
+                for number, mark in enumerate(marks, marked + 1)
+            ]
+            statements.append((_MARK, told))
         self._unsure = True
         journal.write(statements)
         self._unsure = False

@@ -186,7 +186,7 @@ def node_mark(run: FlowRun, node: int, planted: Mapping[str, Planted], attempt: 
         lasted = run.duration(name, rollback=back)
     skipped = lasted is None and state in _DONE and name in run.skipped
     time = SKIPPED_WORD if skipped else attempt or seconds(lasted)
-    failed = name in run.errors and state is not _N.UNKNOWN
+    failed = name in run.errors and name not in run.unknown
     faults, breaks = planted.get(name, NOTHING)
     told = [_fault_mark(*one) for one in faults] or 0
     return [NUMBER[state], time, told, int(failed), breaks]

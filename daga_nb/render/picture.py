@@ -181,7 +181,7 @@ def picture_of_run(run: Any, direction: Direction = "LR") -> Picture:
     """Give the present state of a run as a picture."""
     plan: Plan = run.plan
     states = tuple(run.node_states)
-    failed = {plan.ids[name] for name in run.errors if states[plan.ids[name]] is not NodeState.UNKNOWN}
+    failed = {plan.ids[name] for name in run.errors if name not in run.unknown}
     planted = {plan.ids[fault.at] for fault in run.faults if fault.at in plan.ids}
     tries = Tries(run.events)
     details = [
