@@ -224,7 +224,8 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, check: bool) -> None
     connection.execute("PRAGMA journal_mode=WAL")  # only now, so that the file itself says what it is
 
 
-_REFUSED = (sqlite3.Error, OverflowError)
+# Also what SQLite says of a damaged file need not be text.
+_REFUSED = (sqlite3.Error, OverflowError, UnicodeError)
 
 
 @contextmanager
@@ -252,6 +253,6 @@ def _in_words(path: Path, error: Exception) -> JournalError:
         return JournalError(f"{path} takes too long to read: it is no journal of daga-nb")
     if primary == sqlite3.SQLITE_TOOBIG:
         return JournalError(f"the journal {path} has a text that is longer than what a journal keeps")
-    if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+    if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or isinstance(error, UnicodeError):
         return JournalError(f"{path} is no journal, or a damaged one: {error}")
     return JournalError(f"the journal {path} cannot be used: {error}")
