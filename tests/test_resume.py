@@ -306,6 +306,18 @@ def test_past_a_pivot_what_is_idempotent_is_called_again(path):
     assert play(run.finish()) == ["c"]
 
 
+def test_past_a_pivot_that_is_so_although_something_else_has_failed(path):
+    done = []
+    edges = [("a", "b"), ("a", "c")]
+    how = {"a": {"pivot": True}, "b": {"idempotent": True}, "c": {"fails": Boom("c")}}
+    run_id = crashed(done, path, ["b"], edges=edges, how=how)
+    run = flow_of(done, edges, how=how).resume(path, run_id)
+    play(run.go())
+    assert done == ["do a", "do c", "do b"]
+    assert words(run) == {"a": "succeeded", "b": "succeeded", "c": "failed"}
+    assert run.undecided == ("c",)
+
+
 def test_a_run_that_goes_back_to_a_save_point_goes_on_doing_so(path):
     done, fails = [], [Boom("c")]
     gates = {"undo b": Gate()}

@@ -54,8 +54,11 @@ class Bearings:
         if machine.run_state.back:
             return [node for node in lost if machine.states[node] is NodeState.ROLLBACK_FAILED]
         lost = [node for node in lost if node in machine.failures]  # not what is begun anew from a save point
-        safe = all(node in lost and self.performer.calls[node].idempotent for node in machine.failures)
-        return lost if safe and not (self.closing or self.cancelled) else []
+        again = [node for node in lost if self.performer.calls[node].idempotent]
+        turns = (
+            self.closing or self.cancelled or (len(again) < len(machine.failures) and machine.may_go_back())
+        )
+        return [] if turns else again
 
     @property
     def stands(self) -> bool:
