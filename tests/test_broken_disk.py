@@ -27,7 +27,6 @@ from daga_nb.journal import file
 pytestmark = pytest.mark.timeout(60)
 
 
-
 class World:
     """What the actions of one run do, and whether it was written down before that they would."""
 
