@@ -11,9 +11,12 @@ from daga_nb.core.moves import MOST_TRIES, Policy, RollbackOrder, Undo
 from daga_nb.core.plan import Plan
 from daga_nb.errors import StoryError
 
-__all__ = ["MOST_NODES", "plan_of", "policy_of", "policy_to_json", "undo_of"]
+__all__ = ["MOST_NODES", "MOST_PARTS", "check_parts", "plan_of", "policy_of", "policy_to_json", "undo_of"]
 
 MOST_NODES = 100_000
+
+MOST_PARTS = 2_000_000
+"""Values in the longest text that is read; each takes some sixty bytes then, however short it is."""
 
 _OLD_POLICY = ("schedule", "rollback_failed", "on_rollback_error")
 _UNDO = {undo.value: undo for undo in Undo}
@@ -22,6 +25,18 @@ _UNDO = {undo.value: undo for undo in Undo}
 def _check(right: object, place: str) -> None:
     if not right:
         raise StoryError(f"{place} is not what it should be")
+
+
+def check_parts(text: str) -> None:
+    """Refuse JSON of so many values that reading it would take the memory of others.
+
+    Raises
+    ------
+    StoryError
+        If there are more than `MOST_PARTS`, at a guess: there is a comma between any two.
+    """
+    if text.count(",") > MOST_PARTS:
+        raise StoryError(f"it has more than {MOST_PARTS} values")
 
 
 def plan_of(names: Any, predecessors: Any) -> Plan:

@@ -11,7 +11,7 @@ from typing import Any
 from daga_nb.core.events import Event
 from daga_nb.core.machine import fold
 from daga_nb.core.plan import Plan
-from daga_nb.core.shape import MOST_NODES, plan_of, policy_of, policy_to_json, undo_of
+from daga_nb.core.shape import MOST_NODES, check_parts, plan_of, policy_of, policy_to_json, undo_of
 from daga_nb.core.states import NodeState, RunState
 from daga_nb.debug.ledger_rows import entries_of, rows_of
 from daga_nb.debug.story import Note, Story
@@ -122,6 +122,10 @@ def write(story: Story, path: Path) -> Path:
         If the file would be larger than what is read.
     """
     text = json.dumps(to_json(story), allow_nan=False, separators=(",", ":"))
+    try:
+        check_parts(text)
+    except StoryError as error:
+        raise StoryError(f"{story!r} could not be read again: {error}") from None
     if len(text) > LARGEST:
         raise StoryError(
             f"{story!r} would be a file of {len(text) // 2**20} MB, larger than the {LARGEST // 2**20} MB "
@@ -143,7 +147,13 @@ def read(path: Path) -> Story:
     if len(raw) > LARGEST:
         raise StoryError(f"{path} is larger than {LARGEST // 2**20} MB: it is not read")
     try:
-        data = json.loads(raw.decode("utf-8"))
+        text = raw.decode("utf-8")
+        del raw  # each of them may be as large as a file can be
+        check_parts(text)
+        data = json.loads(text)
+        del text
+    except StoryError as error:
+        raise StoryError(f"{path} is not read: {error}") from None
     except (ValueError, RecursionError) as error:
         raise StoryError(f"{path} is no JSON: {error}") from error
     try:

@@ -10,21 +10,23 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from time import monotonic
 from typing import Any
 from weakref import WeakValueDictionary
 
 from daga_nb.errors import JournalBusy, JournalError
+from daga_nb.journal.foreign import check_head, check_pages, checked_path, has_format, is_empty
 from daga_nb.journal.schema import APPLICATION, SCHEMA, VERSION
 
-__all__ = ["LARGEST_TEXT", "Journal", "close_idle", "opened"]
+__all__ = ["LARGEST_TEXT", "LONGEST_TEXT", "Journal", "close_idle", "opened"]
 
 LARGEST_TEXT = 64 * 2**20
 """Bytes of the longest text that is read from a journal: the shape of a very large flow."""
 
+LONGEST_TEXT = 4 * 2**20
+"""Bytes of the longest of all other texts."""
+
 _OLDEST = (3, 37)  # the first with STRICT tables
 _WAIT = 0.5  # seconds that the lock of a process which is just ending is waited for
-_CHECK = 0.5  # seconds that a check of the whole file may take; what is read is checked anyway
 
 Statement = tuple[str, Sequence[Sequence[Any]]]
 """SQL, and the rows that it is carried out with."""
@@ -85,17 +87,23 @@ class Journal:
                     raise _in_words(self.path, error) from error
                 raise
 
-    def read(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
-        """Give the rows that a query finds.
+    def read(
+        self, sql: str, values: Sequence[Any] | Mapping[str, Any] = (), *, longest: int = LONGEST_TEXT
+    ) -> list[tuple[Any, ...]]:
+        """Give the rows that a query finds, of which none has a text of more bytes than `longest`.
 
         Raises
         ------
         JournalError
-            If the file is damaged.
+            If one has, or the file is damaged.
         """
         self._check_ours()
         with self._lock, _told(self.path):
-            return self._connection.execute(sql, values).fetchall()
+            before = self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, longest)
+            try:
+                return self._connection.execute(sql, values).fetchall()
+            finally:
+                self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, before)
 
     def _check_ours(self) -> None:
         if os.getpid() != self._process:
@@ -126,7 +134,7 @@ def opened(path: str | os.PathLike[str], *, create: bool) -> Iterator[Journal]:
     JournalError
         If it is none, or cannot be read and written.
     """
-    found = _checked_path(path)
+    found = checked_path(path)
     with _opening:
         journal = _open.get(found)
         if journal is None:
@@ -174,16 +182,6 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_leave_to_the_parent)
 
 
-def _checked_path(path: str | os.PathLike[str]) -> Path:
-    try:
-        text = os.fspath(path)
-    except TypeError:
-        raise JournalError(f"journal={path!r}: it is the path of a file, like 'runs.db'") from None
-    if not isinstance(text, str) or not text or "\0" in text or text == ":memory:":
-        raise JournalError(f"journal={path!r}: it is the path of a file, like 'runs.db'")
-    return Path(text).resolve()
-
-
 def _connected(path: Path, create: bool) -> sqlite3.Connection:
     if sqlite3.sqlite_version_info < _OLDEST:
         raise JournalError(f"a journal needs SQLite 3.37, and this Python has {sqlite3.sqlite_version}")
@@ -194,6 +192,8 @@ def _connected(path: Path, create: bool) -> sqlite3.Connection:
             raise JournalError(f"there is no folder {path.parent} for the journal {path.name}")
     elif not path.is_file():
         raise JournalError(f"{path} is no file: a journal is one")
+    else:
+        check_head(path)
     mode = "rwc" if create else "rw"
     uri = f"{path.as_uri()}?mode={mode}"
     try:
@@ -210,53 +210,18 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, check: bool) -> None
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
     for pragma in ("trusted_schema=OFF", "cell_size_check=ON", "foreign_keys=ON", "locking_mode=EXCLUSIVE"):
         connection.execute(f"PRAGMA {pragma}")
-    if not _is_empty(connection):
-        _check_format(connection, path)
-        if check:
-            _check_pages(connection, path)
-    connection.execute("PRAGMA journal_mode=WAL")
+    if has_format(connection, path) and check:
+        check_pages(connection, path)
     # NORMAL could lose the last commits when the power fails: a saga that forgets what it did undoes nothing.
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("BEGIN IMMEDIATE")  # from here on the file is this process's
-    if _is_empty(connection):
+    if is_empty(connection):
         connection.execute(f"PRAGMA application_id={APPLICATION}")
         connection.execute(f"PRAGMA user_version={VERSION}")
         for statement in SCHEMA:
             connection.execute(statement)
     connection.execute("COMMIT")
-
-
-def _is_empty(connection: sqlite3.Connection) -> bool:
-    return not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-
-
-def _check_format(connection: sqlite3.Connection, path: Path) -> None:
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    if application != APPLICATION:
-        raise JournalError(f"{path} is a database, and no journal of daga-nb")
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version != VERSION:
-        raise JournalError(f"{path} is a journal of version {version}; this daga_nb reads version {VERSION}")
-    found = connection.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
-    # A trigger or a view of somebody else's would be carried out with the next write.
-    if sorted(str(sql) for (sql,) in found) != sorted(SCHEMA):
-        raise JournalError(f"{path} has other tables than a journal: it is not opened")
-
-
-def _check_pages(connection: sqlite3.Connection, path: Path) -> None:
-    """Refuse a damaged file, as far as that can be seen in a short time."""
-    until = monotonic() + _CHECK
-    connection.set_progress_handler(lambda: monotonic() > until, 10_000)
-    try:
-        (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    except sqlite3.OperationalError as error:
-        if "interrupt" not in str(error):
-            raise
-        return  # too large for that; every row that is read is checked by itself
-    finally:
-        connection.set_progress_handler(None, 0)
-    if found != "ok":
-        raise JournalError(f"the journal {path} is damaged: {found}")
+    connection.execute("PRAGMA journal_mode=WAL")  # only now, so that the file itself says what it is
 
 
 _REFUSED = (sqlite3.Error, OverflowError)
@@ -283,6 +248,10 @@ def _in_words(path: Path, error: Exception) -> JournalError:
         return JournalError(f"the journal {path} cannot be written: the disk is full")
     if primary == sqlite3.SQLITE_READONLY:
         return JournalError(f"the journal {path} cannot be written: it is read-only")
+    if primary == sqlite3.SQLITE_INTERRUPT:
+        return JournalError(f"{path} takes too long to read: it is no journal of daga-nb")
+    if primary == sqlite3.SQLITE_TOOBIG:
+        return JournalError(f"the journal {path} has a text that is longer than what a journal keeps")
     if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return JournalError(f"{path} is no journal, or a damaged one: {error}")
     return JournalError(f"the journal {path} cannot be used: {error}")

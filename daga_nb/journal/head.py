@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from daga_nb.core.moves import Policy, Undo
 from daga_nb.core.plan import Plan
-from daga_nb.core.shape import plan_of, policy_of, policy_to_json, undo_of
+from daga_nb.core.shape import check_parts, plan_of, policy_of, policy_to_json, undo_of
 from daga_nb.errors import StoryError
 
 __all__ = ["Shape", "differences", "hash_of"]
@@ -58,6 +58,7 @@ class Shape(NamedTuple):
         StoryError
             If it is none.
         """
+        check_parts(text)
         try:
             data = json.loads(text)
         except (ValueError, RecursionError) as error:

@@ -14,7 +14,7 @@ from daga_nb.core.moves import Undo
 from daga_nb.engine.log import Mark, Row
 from daga_nb.errors import DagaError, JournalError, RecordedError
 from daga_nb.journal.codec import LARGEST_VALUE
-from daga_nb.journal.file import Journal
+from daga_nb.journal.file import LARGEST_TEXT, Journal
 from daga_nb.journal.head import Shape, hash_of
 
 __all__ = ["MOST_EVENTS", "Kept", "change", "error_in", "is_lost", "read"]
@@ -117,7 +117,7 @@ def read(journal: Journal, run_id: str) -> Kept:
 
 
 def _read(journal: Journal, run_id: str) -> Kept:
-    heads = journal.read(_HEAD, (run_id,))
+    heads = journal.read(_HEAD, (run_id,), longest=LARGEST_TEXT)
     if not heads:
         raise JournalError(
             f"there is no run {run_id[:60]!r} in {journal.path}: list_runs(...) shows what there is"
@@ -134,10 +134,11 @@ def _read(journal: Journal, run_id: str) -> Kept:
 
 
 def _most(journal: Journal, sql: str, run_id: str) -> list[tuple[Any, ...]]:
-    found = journal.read(sql, (run_id, MOST_EVENTS + 1))
-    if len(found) > MOST_EVENTS:
-        raise JournalError(f"run {run_id} has more than {MOST_EVENTS} events: it is not read")
-    return found
+    values = (run_id, MOST_EVENTS + 1)
+    ((count,),) = journal.read(f"SELECT count(*) FROM ({sql})", values)
+    if count > MOST_EVENTS:
+        raise JournalError(f"run {run_id[:60]} has more than {MOST_EVENTS} events: it is not read")
+    return journal.read(sql, values)
 
 
 def _numbered(journal: Journal, sql: str, run_id: str) -> Iterator[tuple[int, tuple[Any, ...]]]:

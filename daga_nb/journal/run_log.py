@@ -14,9 +14,10 @@ from weakref import finalize
 from daga_nb.core.entries import Entry
 from daga_nb.core.moves import Policy, Undo
 from daga_nb.core.plan import Plan
+from daga_nb.core.shape import check_parts
 from daga_nb.engine.log import Mark, Row
 from daga_nb.engine.preview import whole
-from daga_nb.errors import JournalBusy, JournalError, JournalValueError
+from daga_nb.errors import JournalBusy, JournalError, JournalValueError, StoryError
 from daga_nb.journal.codec import encode
 from daga_nb.journal.file import Journal, Statement, close_idle, opened
 from daga_nb.journal.head import Shape, hash_of
@@ -114,7 +115,12 @@ class RunLog:
             text = encode(input)
         except JournalValueError as error:
             raise JournalValueError(f"the input cannot be kept in the journal: {error}") from None
-        self._head = (Shape(plan, tuple(undo), policy).to_text(), text)
+        shape = Shape(plan, tuple(undo), policy).to_text()
+        try:
+            check_parts(shape)  # what is written can be read again
+        except StoryError as error:
+            raise JournalError(f"the flow {self._flow[:60]!r} is too large for a journal: {error}") from None
+        self._head = (shape, text)
 
     def encode(self, value: Any) -> str:
         """Give a value as text."""
