@@ -33,10 +33,12 @@ def live(plot: Plot, folder: Path, life: int, *, die_at: int | None = None, real
     flow = plot.flow(World(folder / WORLD, life, points, sync=real))
     journal = folder / JOURNAL
     known = list_runs(journal) if journal.exists() else ()
+    run = flow.resume(journal, known[0].run_id) if known else flow.start("x", journal=journal)
     if real:
         print("begins", flush=True)
-    run = flow.resume(journal, known[0].run_id) if known else flow.start("x", journal=journal)
     asyncio.run(_drive(run))
+    if real:
+        print("ends", flush=True)
     report = {
         "run": run.id,
         "state": run.state.value,

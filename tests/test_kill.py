@@ -35,21 +35,23 @@ class Process:
         self._folder = folder
 
     def seconds(self) -> float:
-        """Give how long it takes from when it begins to run until it has ended by itself."""
-        self._begun()
+        """Let it end by itself, and give how long its run takes."""
+        self._says("begins")
         begun = perf_counter()
+        self._says("ends")
+        seconds = perf_counter() - begun
         assert not self._ended(None)
-        return perf_counter() - begun
+        return seconds
 
     def killed(self, after: float, *, early: bool) -> bool:
         """Kill it some seconds after it begins to run, or was made (`early`); False if it has ended."""
         if not early:
-            self._begun()
+            self._says("begins")
         return self._ended(after)
 
-    def _begun(self) -> None:
+    def _says(self, word: str) -> None:
         assert self._process.stdout is not None
-        assert self._process.stdout.readline() == "begins\n", (self._folder / ERROR).read_text()
+        assert self._process.stdout.readline() == f"{word}\n", (self._folder / ERROR).read_text()
 
     def _ended(self, after: float | None) -> bool:
         try:
@@ -99,14 +101,16 @@ def _round(random: Random, usually: Usually, folder: Path, tally: Counter[str]) 
     usual, seconds = usually.of(plot)
     deaths: list[Seen] = []
     for _ in range(random.randint(1, MOST_OF_ONE_RUN)):
-        early = random.random() < 0.1
+        early = random.random() < 0.05
         if not Process(plot, folder, len(deaths)).killed(random.uniform(0, seconds), early=early):
             break  # it was quicker
         seen = look(folder)
         alive(PLOTS[plot], seen, lines(folder / WORLD))
         deaths.append(seen)
         tally["kills"] += 1
-        tally["in_the_middle_of_a_run"] += bool(seen.runs) and seen.states[None] not in ENDS
+        if seen.states.get(None) in ENDS:
+            break  # what comes next only looks
+        tally["in_the_middle_of_a_run"] += bool(seen.runs)
     Process(plot, folder, len(deaths)).seconds()
     worst = judge(PLOTS[plot], folder, deaths, usual)
     tally["most_executions"] = max(tally["most_executions"], worst)

@@ -309,6 +309,18 @@ def test_past_a_pivot_what_is_idempotent_is_called_again(path):
     assert play(run.finish()) == ["c"]
 
 
+def test_past_a_pivot_that_is_so_although_something_else_has_failed(path):
+    done = []
+    edges = [("a", "b"), ("a", "c")]
+    how = {"a": {"pivot": True}, "b": {"idempotent": True}, "c": {"fails": Boom("c")}}
+    run_id = crashed(done, path, ["b"], edges=edges, how=how)
+    run = flow_of(done, edges, how=how).resume(path, run_id)
+    play(run.go())
+    assert done == ["do a", "do c", "do b"]
+    assert words(run) == {"a": "succeeded", "b": "succeeded", "c": "failed"}
+    assert run.undecided == ("c",)
+
+
 def test_a_run_that_goes_back_to_a_save_point_goes_on_doing_so(path):
     done, fails = [], [Boom("c")]
     gates = {"undo b": Gate()}
@@ -804,15 +816,16 @@ def test_nor_in_the_process_in_which_it_failed(path):
 
 def test_what_was_lost_and_has_no_effect_is_begun_anew_from_a_save_point(path):
     done = []
-    edges = [("a", "b"), ("a", "c")]
-    how = {"a": {"save_point": True}, "b": {"no_effect": True, "undo": False}}
-    run_id = crashed(done, path, ["b", "c"], edges=edges, how=how)
-    run = flow_of(done, edges, how=how).resume(path, run_id)
+    how = {"a": {"save_point": True}, "c": {"no_effect": True, "undo": False}}
+    run_id = crashed(done, path, ["c"], how=how)
+    run = flow_of(done, CHAIN, how=how).resume(path, run_id)
     play(run.step())
-    assert done == ["do a", "undo c"]
-    assert words(run) == {"a": "succeeded", "b": "unknown", "c": "rolled back"}
-    play(run.finish())
-    assert done[:2] + sorted(done[2:]) == ["do a", "undo c", "do b", "do c"]
+    assert done == ["do a", "do b", "undo b"]
+    play(run.step())
+    assert done == ["do a", "do b", "undo b", "do b"]
+    assert words(run) == {"a": "succeeded", "b": "succeeded", "c": "unknown"}
+    assert play(run.finish()) == ["c"]
+    assert done == ["do a", "do b", "undo b", "do b", "do c"]
 
 
 @pytest.mark.parametrize("dies_again", [False, True])

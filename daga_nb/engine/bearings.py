@@ -55,8 +55,11 @@ class Bearings:
         if machine.run_state.back:
             return [node for node in lost if machine.states[node] is NodeState.ROLLBACK_FAILED]
         lost = [node for node in lost if node in machine.failures]  # not what is begun anew from a save point
-        safe = all(node in lost and self._is_safe(node) for node in machine.failures)
-        return lost if safe and not (self.closing or self.cancelled) else []
+        again = [node for node in lost if self._is_safe(node)]
+        turns = (
+            self.closing or self.cancelled or (len(again) < len(machine.failures) and machine.may_go_back())
+        )
+        return [] if turns else again
 
     def _is_safe(self, node: int) -> bool:
         waited = self.machine.states[node] is NodeState.FAILED
