@@ -25,6 +25,10 @@ LARGEST_TEXT = 64 * 2**20
 LONGEST_TEXT = 4 * 2**20
 """Bytes of the longest of all other texts."""
 
+_SETTINGS = (
+    "trusted_schema=OFF", "cell_size_check=ON", "foreign_keys=ON", "locking_mode=EXCLUSIVE",
+    "recursive_triggers=ON",  # else INSERT OR REPLACE deletes without asking
+)  # fmt: skip
 _OLDEST = (3, 37)  # the first with STRICT tables
 _WAIT = 0.5  # seconds that the lock of a process which is just ending is waited for
 
@@ -208,7 +212,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, check: bool) -> None
     """Take the lock, check that it is a journal or make it one; `check` its pages if they are to be read."""
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST_TEXT)
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
-    for pragma in ("trusted_schema=OFF", "cell_size_check=ON", "foreign_keys=ON", "locking_mode=EXCLUSIVE"):
+    for pragma in _SETTINGS:
         connection.execute(f"PRAGMA {pragma}")
     if has_format(connection, path) and check:
         check_pages(connection, path)
