@@ -8,6 +8,7 @@ from daga_nb.errors import JournalError
 from daga_nb.journal.file import opened
 
 CHAIN = [("a", "b"), ("b", "c")]
+REST = ("reason", "seconds", "value", "error")
 EVENT = "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
@@ -24,10 +25,8 @@ def journal(tmp_path):
 
 
 def event(run_id, seq=99, at=0.0, node=0, state="RUNNING", attempt=1, outcome=None, **other):
-    row = {"reason": "", "seconds": None, "value": None, "error": None, **other}
-    return (
-        run_id, seq, at, node, state, attempt, row["reason"], outcome, row["seconds"], row["value"], row["error"],
-    )  # fmt: skip
+    reason, *rest = (other.get(field, "" if field == "reason" else None) for field in REST)
+    return (run_id, seq, at, node, state, attempt, reason, outcome, *rest)
 
 
 @pytest.mark.parametrize(
