@@ -14,6 +14,7 @@ from daga_nb.errors import (
     RecordedError,
     RunAborted,
 )
+from daga_nb.journal.file import Journal
 
 CHAIN = [("a", "b"), ("b", "c")]
 
@@ -551,6 +552,25 @@ def test_a_released_run_is_refused(path):
     with pytest.raises(JournalError, match="was released"):
         flow_of([], CHAIN).resume(path, run.id)
     assert [kept.condition for kept in list_runs(path)] == ["released"]
+
+
+def test_a_release_that_could_not_be_written_keeps_nobody_from_undoing(path, monkeypatch):
+    done = []
+    run = flow_of(done, CHAIN).start(journal=path)
+    play(run.step())
+
+    def full(journal, statements):
+        raise JournalError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "write", full)
+        with pytest.raises(JournalError, match="the disk is full"):
+            run.release()
+    assert not run.released
+    play(run.step())
+    assert [kept.condition for kept in list_runs(path)] == ["open"]
+    play(flow_of(done, CHAIN).resume(path, run.id).rollback())
+    assert done == ["do a", "do b", "undo b", "undo a"]
 
 
 def test_what_comes_to_nothing_five_times_is_refused(path):

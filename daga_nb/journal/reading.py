@@ -94,8 +94,12 @@ class Kept(NamedTuple):
 
     @property
     def released(self) -> bool:
-        """Whether it was released: it never goes on, nor back."""
-        return any(mark.kind == "released" for mark in self.marks)
+        """Whether it was released: it never goes on, nor back.
+
+        If something has happened since, it was not: its release could not be written, so the caller got an
+        error and went on, and what was to say so came into the file with that.
+        """
+        return any(mark.kind == "released" and mark.after == len(self.rows) for mark in self.marks)
 
 
 def read(journal: Journal, run_id: str) -> Kept:

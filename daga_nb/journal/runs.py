@@ -31,7 +31,8 @@ SELECT run.run_id, flow, created_at,
   (SELECT max(at) FROM event WHERE event.run_id = run.run_id),
   (SELECT state FROM event WHERE event.run_id = run.run_id AND node IS NULL ORDER BY seq DESC LIMIT 1),
   (SELECT count(*) FROM mark WHERE mark.run_id = run.run_id AND kind = 'resumed'),
-  (SELECT count(*) FROM mark WHERE mark.run_id = run.run_id AND kind = 'released')
+  (SELECT count(*) FROM mark WHERE mark.run_id = run.run_id AND kind = 'released' AND after =
+    (SELECT coalesce(max(seq), 0) FROM event WHERE event.run_id = run.run_id))
 FROM run WHERE :flow IS NULL OR flow = :flow ORDER BY created_at DESC, run.rowid DESC LIMIT :most
 """
 
