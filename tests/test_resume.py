@@ -573,6 +573,19 @@ def test_a_release_that_could_not_be_written_keeps_nobody_from_undoing(path, mon
     assert done == ["do a", "do b", "undo b", "undo a"]
 
 
+def test_who_only_looks_at_what_is_to_be_decided_may_come_back_as_often_as_he_likes(path):
+    done, fails = [], {"b": {"fails": ValueError("no")}}
+    run = flow_of(done, CHAIN, how=fails).start(journal=path, on_failure="pause")
+    play(run.go())
+    for _ in range(7):
+        again = flow_of(done, CHAIN).resume(path, run.id, on_failure="pause")
+        play(again.go())
+        assert str(again.next) == "paused: b failed; retry, skip with a value, or roll back"
+    play(again.retry())
+    assert play(again.finish()) == ["c"]
+    assert done == ["do a", "do b", "do b", "do c"]
+
+
 def test_what_comes_to_nothing_five_times_is_refused(path):
     done = []
     run_id = crashed(done, path, ["b"], how={"b": {"idempotent": True}})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ from daga_nb.core.entries import Entry
 from daga_nb.core.events import Event
 from daga_nb.core.machine import Machine
 from daga_nb.core.moves import Undo
+from daga_nb.core.states import NodeState
 from daga_nb.engine.log import Mark, Row
 from daga_nb.errors import DagaError, JournalError, RecordedError
 from daga_nb.journal.codec import LARGEST_VALUE
@@ -24,6 +26,7 @@ MOST_EVENTS = 1_000_000
 
 _LONGEST_MESSAGE = 600
 _UNDO = {undo.value: undo for undo in Undo}
+_CALLED = (NodeState.RUNNING, NodeState.ROLLING_BACK)
 
 _HEAD = "SELECT flow, created_at, plan, plan_hash, input FROM run WHERE run_id = ?"
 _EVENTS = """
@@ -76,9 +79,14 @@ class Kept(NamedTuple):
 
     @property
     def resumed(self) -> int:
-        """How often the run was resumed since a call last came to an end."""
+        """How often the run was resumed, and called something, since a call last came to an end.
+
+        Who resumes it and only finds that there is something to decide has called nothing.
+        """
         last = next((row.event.seq for row in reversed(self.rows) if row.outcome and not is_lost(row)), 0)
-        return sum(mark.kind == "resumed" and mark.after >= last for mark in self.marks)
+        resumes = [mark.after for mark in self.marks if mark.kind == "resumed" and mark.after >= last]
+        called = (row for row in self.rows[last:] if row.node is not None and row.event.state in _CALLED)
+        return len({bisect_left(resumes, row.event.seq) for row in called} - {0})
 
     @property
     def waiting(self) -> frozenset[int]:
