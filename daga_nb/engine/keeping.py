@@ -79,10 +79,18 @@ class Keeping:
         self._texts[node] = self.encoded(value, node)
 
     def take(self, event: Event, node: int | None, before: NodeState | None = None) -> None:
-        """Take in one event, which the machine has, with what is kept beside it."""
+        """Take in one event that the machine is given next, with what is kept beside it.
+
+        If it never comes there (it is refused, or a person's interrupt strikes in between), it is not kept.
+        """
         row = Row(event, node) if node is None else self._row(event, node, before)
         with self._lock:
+            self._let_go_of_what_did_not_happen()
             self._rows.append(row)
+
+    def _let_go_of_what_did_not_happen(self) -> None:
+        while self._rows and self._rows[-1].event.seq > len(self._machine.events):
+            self._rows.pop()
 
     def _row(self, event: Event, node: int, before: NodeState | None) -> Row:
         outcomes, state = self._outcomes, event.state
@@ -152,6 +160,7 @@ class Keeping:
             If that is not possible; what was gathered is still here then.
         """
         self.log.check()
+        self._let_go_of_what_did_not_happen()
         if self.behind:
             with self._lock:
                 self._failing = True

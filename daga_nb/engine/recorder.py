@@ -99,9 +99,9 @@ class Recorder:
         machine = self.machine
         name = machine.plan.names[node]
         event = Event(len(machine.events) + 1, 0.0, name, NodeState.SUCCEEDED, 1, reason)
-        machine.apply(event)
         if self._log is not None:
             self._log.take(event, node)
+        machine.apply(event)
 
     def record(self, node: int | None, state: State, reason: str = "") -> None:
         """Take one state change down, and tell the observers; if there is a log, not before it is in there.
@@ -117,9 +117,9 @@ class Recorder:
         event = Event(len(machine.events) + 1, perf_counter() - self._origin, name, state, attempt, reason)
         log = self._log
         if log is not None:
-            before = None if node is None else machine.states[node]
+            # First, as it takes longest: struck here, the machine has no such event, and none is kept.
+            log.take(event, node, None if node is None else machine.states[node])
             machine.apply(event)
-            log.take(event, node, before)
             self._untold.append(event)
             return
         machine.apply(event)
