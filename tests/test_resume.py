@@ -5,7 +5,8 @@ import asyncio
 import pytest
 from helpers import Boom, Gate, action, flow_of, play, told, words
 
-from daga_nb import DagaAction, DagaFlow, DagaFlowError, Fault, Retries, list_runs
+from daga_nb import DagaAction, DagaFlow, DagaFlowError, Fault, Retries, Story, list_runs
+from daga_nb.core.entries import Entry
 from daga_nb.errors import (
     FlowChanged,
     JournalBusy,
@@ -460,6 +461,21 @@ def test_the_ledger_survives(path):
         play(again.finish())
     assert not again.ledger.flaws
     assert again.ledger.rows[0].in_world == 0
+
+
+def test_effects_that_overtook_each_other_or_the_events_stand_in_order(path, tmp_path):
+    run = flow_of([], CHAIN).start(journal=path)
+    play(run.step())
+    keeping, events = run._driver.log, len(run.events)
+    for seq, key in ((events, "second"), (events - 1, "first"), (events + 3, "last")):
+        keeping.enter(Entry(seq, 0.0, "a", 1, "forward", "done", "charge", key, False, ()))
+    story = list_runs(path)[0].story
+    assert [(one.key, one.seq) for one in story.effects] == [
+        ("first", events - 1),
+        ("second", events),
+        ("last", events),
+    ]
+    assert Story.load(story.save(tmp_path / "story.json")).effects == story.effects
 
 
 def test_run_time_goes_on(path):

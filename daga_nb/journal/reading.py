@@ -6,6 +6,7 @@ import json
 import sys
 from bisect import bisect_left
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from daga_nb.core.entries import Entry
@@ -140,7 +141,8 @@ def _read(journal: Journal, run_id: str) -> Kept:
     shape = Shape.from_text(plan)
     rows = tuple(_row(fields, shape) for fields in _most(journal, _EVENTS, run_id))
     marks = tuple(_mark(number, fields, shape) for number, fields in _numbered(journal, _MARKS, run_id))
-    entries = tuple(_entry(text) for _, (text,) in _numbered(journal, _ENTRIES, run_id))
+    told = [_entry(text) for _, (text,) in _numbered(journal, _ENTRIES, run_id)]
+    entries = _in_order(told, len(rows))
     machine = _folded(shape, rows, marks)
     return Kept(run_id, flow, created_at, shape, _sized(input), rows, entries, marks, machine)
 
@@ -193,6 +195,16 @@ def _entry(text: str) -> Entry:
         return Entry.from_json(json.loads(text))
     except (ValueError, RecursionError) as error:
         raise JournalError(f"an entry of the ledger cannot be read: {error}") from None
+
+
+def _in_order(entries: list[Entry], events: int) -> tuple[Entry, ...]:
+    """Give the ledger as it would stand if it had been written together with the events.
+
+    It is written at once, by whatever thread tells of an effect: one may overtake another, and one may know
+    of events that never came into the file.
+    """
+    known = [entry._replace(seq=min(entry.seq, events)) for entry in entries]
+    return tuple(sorted(known, key=attrgetter("seq")))
 
 
 def _folded(shape: Shape, rows: tuple[Row, ...], marks: tuple[Mark, ...]) -> Machine:
