@@ -54,8 +54,9 @@ class Bearings:
         lost = [node for node in self.lost if node in self.outcomes.broken_off]
         if machine.run_state.back:
             return [node for node in lost if machine.states[node] is NodeState.ROLLBACK_FAILED]
-        lost = [node for node in lost if node in machine.failures]  # not what is begun anew from a save point
-        safe = all(node in lost and self._is_safe(node) for node in machine.failures)
+        failures = set(machine.failures)
+        lost = [node for node in lost if node in failures]  # not what is begun anew from a save point
+        safe = failures <= set(lost) and all(map(self._is_safe, lost))
         return lost if safe and not (self.closing or self.cancelled) else []
 
     def _is_safe(self, node: int) -> bool:

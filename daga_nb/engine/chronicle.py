@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 
 from daga_nb.core.machine import Machine
 from daga_nb.core.moves import Direction, Undo
@@ -135,10 +135,8 @@ class Chronicle:
             for node in nodes:
                 self._outcomes.forget(node, direction)
 
-    def repeat(self, nodes: Sequence[int], lost: Collection[int] = ()) -> None:
-        """Call what failed once more: the actions, or going back the rollbacks."""
-        if not nodes:
-            return
+    def repeat(self, nodes: Sequence[int], lost: frozenset[int]) -> None:
+        """Call what failed, or was `lost`, once more: the actions, or going back the rollbacks."""
         forward = self._machine.run_state is RunState.RUNNING
         if self._machine.run_state is RunState.ROLLBACK_INCOMPLETE:
             self._record(None, RunState.ROLLING_BACK, "tried again")

@@ -234,8 +234,10 @@ class Driver(Bearings):
         # abort nor a cancel is to keep them back.
         room = self._room()
         nodes, self._again = self._again[:room], [] if room is None else self._again[room:]
-        self._chronicle.repeat(nodes, self.lost)
-        self.lost = [node for node in self.lost if node not in nodes]
+        if nodes:
+            self._chronicle.repeat(nodes, frozenset(self.lost))
+            called = frozenset(nodes)
+            self.lost = [node for node in self.lost if node not in called]
 
     def end_if_through(self) -> None:
         """Come to the end if every action has succeeded, without a drive: there is nothing left to call."""
