@@ -133,7 +133,7 @@ class Keeping:
                 return
             self._entries = []
         if self._machine.run_state.ended:  # it came late
-            self.log.rest(ended=True)
+            self.log.rest()
 
     def gather(self, entries: Iterable[Entry]) -> None:
         """Take in effects that the run begins with."""
@@ -168,7 +168,7 @@ class Keeping:
                 self._failing = False
                 self._rows, self._entries, self._marks = [], [], []
         if self._machine.run_state.ended:
-            self.log.rest(ended=True)
+            self.log.rest()
 
 
 def recorded(error: BaseException, lost: bool) -> str:

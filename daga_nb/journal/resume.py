@@ -26,10 +26,7 @@ from daga_nb.journal.told import notes_of
 if TYPE_CHECKING:
     from daga_nb.flow import DagaFlow
 
-__all__ = ["MOST_RESUMES", "resume"]
-
-MOST_RESUMES = 5
-"""How often in a row a run may be resumed without anything coming of it."""
+__all__ = ["resume"]
 
 _WHY = "the process ended before it did"
 _WAITED = "the process ended before its retry"
@@ -41,10 +38,10 @@ def resume(
     path: str | os.PathLike[str],
     run_id: str,
     *,
-    faults: Faults = (),
-    on_failure: OnFailure = "rollback",
-    observe: Observe | None = None,
-    most_resumes: int = MOST_RESUMES,
+    faults: Faults,
+    on_failure: OnFailure,
+    observe: Observe | None,
+    most_resumes: int,
 ) -> FlowRun:
     """Give the run, as it stood, ready to go on. See `DagaFlow.resume`."""
     with opened(path, create=False) as journal:
@@ -56,7 +53,8 @@ def resume(
         _restore(run._driver, kept)
         run._history = History(run, notes_of(kept))
         log.take_over(journal)
-        log.rest(run.state.ended)
+        if run.state.ended:
+            log.rest()
         return run
 
 

@@ -193,10 +193,10 @@ class RunLog:
         assert self._journal is not None
         return self._journal
 
-    def rest(self, ended: bool) -> None:
-        """Let others have the file, if the run has ended."""
+    def rest(self) -> None:
+        """Let others have the file, until there is something to write."""
         journal = self._journal
-        if ended and journal is not None and not self._given_up:
+        if journal is not None and not self._given_up:
             self._journal = None
             journal.holders.pop(self.run_id, None)
             close_idle(journal)
@@ -210,4 +210,4 @@ def let_go(run: FlowRun) -> None:
     """
     keeping = run._driver.log
     if keeping is not None and not run.busy:
-        keeping.log.rest(ended=True)
+        keeping.log.rest()
