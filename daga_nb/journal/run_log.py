@@ -53,13 +53,10 @@ class RunLog:
         The journal's file.
     run_id
         The run's id.
-    busy
-        Tells whether the run is being driven here now.
     used
         Whether anything was written by this object.
     """
 
-    busy: Callable[[], bool]
     used = False
 
     def __init__(self, path: str | os.PathLike[str], flow: str) -> None:
@@ -91,6 +88,7 @@ class RunLog:
         self.run_id = run_id
         self._journal: Journal | None = None
         self._given_up = False
+        self._busy: Callable[[], bool] = lambda: False
         self._unsure = False  # whether the last write was broken off, and may have been done
 
     def _take(self, journal: Journal) -> None:
@@ -107,7 +105,7 @@ class RunLog:
         self, plan: Plan, undo: Sequence[Undo], policy: Policy, input: Any, busy: Callable[[], bool]
     ) -> None:
         """Take note of what run this is, unless the journal knows."""
-        self.busy = busy
+        self._busy = busy
         if self._resumed:
             return
         try:
@@ -115,6 +113,10 @@ class RunLog:
         except JournalValueError as error:
             raise JournalValueError(f"the input cannot be kept in the journal: {error}") from None
         self._head = (Shape(plan, tuple(undo), policy).to_text(), text)
+
+    def busy(self) -> bool:
+        """Whether the run is being driven here now."""
+        return self._busy()
 
     def encode(self, value: Any) -> str:
         """Give a value as text."""

@@ -90,7 +90,7 @@ class KeptRun:
         """
         with opened(self.path, create=False) as journal:
             holder = journal.holders.get(self.run_id)
-            return holder is not None and bool(holder.used)
+            return holder is not None and holder.used
 
     @property
     def lost(self) -> tuple[str, ...]:
