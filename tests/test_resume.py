@@ -466,7 +466,7 @@ def test_the_ledger_survives(path):
 def test_effects_that_overtook_each_other_or_the_events_stand_in_order(path, tmp_path):
     run = flow_of([], CHAIN).start(journal=path)
     play(run.step())
-    keeping, events = run._driver.log, len(run.events)
+    keeping, events = run._driver.keeping, len(run.events)
     for seq, key in ((events, "second"), (events - 1, "first"), (events + 3, "last")):
         keeping.enter(Entry(seq, 0.0, "a", 1, "forward", "done", "charge", key, False, ()))
     story = list_runs(path)[0].story

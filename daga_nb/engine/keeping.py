@@ -47,13 +47,13 @@ class Keeping:
         if outcome.error is not None or outcome.lost:
             return outcome
         try:
-            self._texts[node] = self.encoded(outcome.value, node)
+            self._texts[node] = self._encoded(outcome.value, node)
         except JournalValueError as error:
             self._outcomes.unfit[node] = outcome.value
             return outcome._replace(error=error)
         return outcome
 
-    def encoded(self, value: Any, node: int) -> str:
+    def _encoded(self, value: Any, node: int) -> str:
         """Give the result of an action as text.
 
         Raises
@@ -76,7 +76,7 @@ class Keeping:
         JournalValueError
             If it cannot be kept.
         """
-        self._texts[node] = self.encoded(value, node)
+        self._texts[node] = self._encoded(value, node)
 
     def take(self, event: Event, node: int | None, before: NodeState | None = None) -> None:
         """Take in one event that the machine is given next, with what is kept beside it.
@@ -99,15 +99,15 @@ class Keeping:
             seconds = outcomes.durations.get(node)
         if state is NodeState.SUCCEEDED:
             text = self._texts.pop(node, None)
-            value = self.encoded(outcomes.results[node], node) if text is None else text
+            value = self._encoded(outcomes.results[node], node) if text is None else text
         elif state is NodeState.FAILED or state is NodeState.UNKNOWN:
-            error = recorded(outcomes.errors[node], node in outcomes.broken_off)
+            error = _recorded(outcomes.errors[node], node in outcomes.broken_off)
         elif before is NodeState.ROLLING_BACK:
             seconds = outcomes.rollback_durations.get(node)
             if state is NodeState.ROLLED_BACK:
                 value = self._if_it_fits(outcomes.rollback_results.get(node))
             else:
-                error = recorded(outcomes.rollback_errors[node].error, node in outcomes.broken_off)
+                error = _recorded(outcomes.rollback_errors[node].error, node in outcomes.broken_off)
         if before is NodeState.RUNNING and state is not NodeState.ABANDONED:
             return Row(event, node, "forward", value, error, seconds)
         back = before is NodeState.ROLLING_BACK and state in _BACK
@@ -171,7 +171,7 @@ class Keeping:
             self.log.rest()
 
 
-def recorded(error: BaseException, lost: bool) -> str:
+def _recorded(error: BaseException, lost: bool) -> str:
     """Give an error as JSON: its kind, its message, its traceback, and whether the call was `lost`."""
     if isinstance(error, RecordedError):
         kind, message, trace = error.kind, error.message, error.traceback

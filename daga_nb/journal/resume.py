@@ -100,8 +100,8 @@ def _restore(driver: Driver, kept: Kept) -> None:
     driver.recorder.go_on_from(kept.created_at, kept.rows[-1].event.at if kept.rows else 0.0)
     if machine.run_state.ended:
         return
-    assert driver.log is not None
-    driver.log.mark(Mark(len(kept.rows), "resumed"))
+    assert driver.keeping is not None
+    driver.keeping.mark(Mark(len(kept.rows), "resumed"))
     last = {row.node: row for row in kept.rows}
     waiting = kept.waiting
     found = []

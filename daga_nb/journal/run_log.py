@@ -210,6 +210,6 @@ def let_go(run: FlowRun) -> None:
     >>> from daga_nb import DagaFlow
     >>> let_go(DagaFlow([(abs, max)]).start())  # it has none
     """
-    keeping = run._driver.log
+    keeping = run._driver.keeping
     if keeping is not None and not run.busy:
         keeping.log.rest()
