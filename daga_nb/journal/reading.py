@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sys
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -20,7 +21,7 @@ from daga_nb.journal.codec import LARGEST_VALUE
 from daga_nb.journal.file import Journal
 from daga_nb.journal.head import Shape, hash_of
 
-__all__ = ["MOST_EVENTS", "Kept", "change", "error_in", "is_lost", "read"]
+__all__ = ["MOST_EVENTS", "Kept", "changing", "error_in", "is_lost", "read"]
 
 MOST_EVENTS = 1_000_000
 """Events of the longest run that is read."""
@@ -209,17 +210,23 @@ def _in_order(entries: list[Entry], events: int) -> tuple[Entry, ...]:
 
 def _folded(shape: Shape, rows: tuple[Row, ...], marks: tuple[Mark, ...]) -> Machine:
     machine = Machine(shape.plan, shape.undo, shape.policy)
-    changes = [mark for mark in marks if mark.kind == "undo"]
-    for row in rows:
-        while changes and changes[0].after < row.event.seq:
-            change(machine, changes.pop(0))
+    for row in changing(machine, rows, marks):
         machine.apply(row.event)
-    for mark in changes:
-        change(machine, mark)
     return machine
 
 
-def change(machine: Machine, mark: Mark) -> None:
+def changing(machine: Machine, rows: Iterable[Row], marks: Iterable[Mark]) -> Iterator[Row]:
+    """Give the events one by one, to be applied; in between, change in the machine how actions are undone."""
+    changes = deque(mark for mark in marks if mark.kind == "undo")
+    for row in rows:
+        while changes and changes[0].after < row.event.seq:
+            _change(machine, changes.popleft())
+        yield row
+    for mark in changes:
+        _change(machine, mark)
+
+
+def _change(machine: Machine, mark: Mark) -> None:
     """Take note that an action is undone in another way from now on."""
     assert mark.node is not None
     machine.undo[mark.node] = _UNDO[mark.value]

@@ -19,7 +19,7 @@ from daga_nb.errors import ActionInterrupted, FlowChanged, JournalBusy, JournalE
 from daga_nb.journal.codec import decode
 from daga_nb.journal.file import Journal, opened
 from daga_nb.journal.head import Shape, differences
-from daga_nb.journal.reading import Kept, change, error_in, is_lost, read
+from daga_nb.journal.reading import Kept, changing, error_in, is_lost, read
 from daga_nb.journal.run_log import RunLog
 from daga_nb.journal.told import notes_of
 
@@ -88,13 +88,8 @@ def _restore(driver: Driver, kept: Kept) -> None:
     """Bring a fresh run to where the journal's story stops, and mark what was lost there."""
     machine, outcomes = driver.machine, driver.outcomes
     machine.undo[:] = kept.shape.undo
-    changes = [mark for mark in kept.marks if mark.kind == "undo"]
-    for row in kept.rows:
-        while changes and changes[0].after < row.event.seq:
-            change(machine, changes.pop(0))
+    for row in changing(machine, kept.rows, kept.marks):
         _replay(driver, row)
-    for mark in changes:
-        change(machine, mark)
     driver.effects.restore(kept.entries)
     outcomes.find_cause(machine.failures)
     driver.recorder.go_on_from(kept.created_at, kept.rows[-1].event.at if kept.rows else 0.0)
