@@ -81,8 +81,8 @@ class RunLook(RunTelling):
     @property
     def journal(self) -> Path | None:
         """The file in which the run is written down; None if it is not."""
-        log = self._driver.log
-        return None if log is None else log.log.path
+        keeping = self._driver.keeping
+        return None if keeping is None else keeping.log.path
 
     @property
     def lost(self) -> tuple[str, ...]:

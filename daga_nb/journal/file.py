@@ -10,14 +10,14 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
 from daga_nb.errors import JournalBusy, JournalError
 from daga_nb.journal.foreign import check_head, check_pages, checked_path, has_format, is_empty
 from daga_nb.journal.schema import APPLICATION, SCHEMA, VERSION
 
-__all__ = ["LARGEST_TEXT", "LONGEST_TEXT", "Journal", "close_idle", "opened"]
+__all__ = ["LARGEST_TEXT", "LONGEST_TEXT", "Holder", "Journal", "close_idle", "opened"]
 
 LARGEST_TEXT = 64 * 2**20
 """Bytes of the longest text that is read from a journal: the shape of a very large flow."""
@@ -30,6 +30,20 @@ _WAIT = 0.5  # seconds that the lock of a process which is just ending is waited
 
 Statement = tuple[str, Sequence[Sequence[Any]]]
 """SQL, and the rows that it is carried out with."""
+
+
+class Holder(Protocol):
+    """What works with one run of a journal, in this process."""
+
+    @property
+    def used(self) -> bool:
+        """Whether it has written anything."""
+
+    def busy(self) -> bool:
+        """Whether the run is being driven by it now."""
+
+    def give_up(self) -> None:
+        """Write nothing more: another one does."""
 
 
 class Journal:
@@ -51,7 +65,7 @@ class Journal:
     def __init__(self, path: Path, *, create: bool) -> None:
         self.path = path
         self.leases = 0
-        self.holders: WeakValueDictionary[str, Any] = WeakValueDictionary()
+        self.holders: WeakValueDictionary[str, Holder] = WeakValueDictionary()
         self._process = os.getpid()
         self._lock = threading.RLock()
         self._connection = _connected(path, create)
@@ -72,19 +86,17 @@ class Journal:
         """
         self._check_ours()
         connection = self._connection
-        with self._lock:
+        with self._lock, _told(self.path):
             try:
                 connection.execute("BEGIN IMMEDIATE")
                 for sql, rows in statements:
                     connection.executemany(sql, rows)
                 connection.execute("COMMIT")
-            except BaseException as error:
+            except BaseException:
                 if connection.in_transaction:
                     # What is wrong is being raised; that it cannot be taken back either adds nothing to it.
                     with suppress(sqlite3.Error):
                         connection.execute("ROLLBACK")
-                if isinstance(error, _REFUSED):
-                    raise _in_words(self.path, error) from error
                 raise
 
     def read(
