@@ -15,7 +15,7 @@ from journals import everything, files_of, in_a_fork, python, said
 from long import LONG
 
 from daga_nb import journaled, list_runs
-from daga_nb.errors import FaultError, JournalBusy, JournalError, JournalValueError
+from daga_nb.errors import DagaError, FaultError, JournalBusy, JournalError, JournalValueError
 from daga_nb.journal import file, kinds, run_log
 
 CHAIN = [("a", "b"), ("b", "c")]
@@ -327,6 +327,40 @@ def test_a_run_that_could_not_begin_does_not_keep_the_file(path, done):
     gc.collect()
     assert is_free(path)
     assert len(list_runs(path)) == 0
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"input": object()},
+        {"faults": "nobody.before: raise"},
+        {"on_failure": "hope"},
+        {"observe": 17},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
+def test_nor_while_somebody_looks_at_the_error(path, done, wrong):
+    """As a notebook does, in sys.last_value, until the next error."""
+    with pytest.raises(DagaError) as kept:
+        flow_of(done, CHAIN).start(**{"input": 17, **wrong}, journal=path)
+    assert kept.value.__traceback__ is not None
+    assert is_free(path)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"replace": {"nobody": abs}}, {"on_failure": "hope"}], ids=lambda wrong: next(iter(wrong))
+)
+def test_a_fork_that_could_not_begin_has_adopted_nothing_and_does_not_keep_the_file(path, done, wrong):
+    run = flow_of(done, CHAIN).start(17)
+    play(run.step())
+    run.release()
+    with pytest.raises(DagaError) as kept:
+        run.fork(2, adopt=True, journal=path, **wrong)
+    assert kept.value.__traceback__ is not None
+    assert is_free(path)
+    forked = run.fork(2, adopt=True, journal=path)
+    play(forked.rollback())
+    assert done == ["do a", "undo a"]
 
 
 # ----------------------------------------------------------------------------------------- forks
