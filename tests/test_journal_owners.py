@@ -363,6 +363,24 @@ def test_a_fork_that_could_not_begin_has_adopted_nothing_and_does_not_keep_the_f
     assert done == ["do a", "undo a"]
 
 
+def test_what_a_fork_adopts_is_in_its_journal_before_it_does_anything(path, done):
+    """The run that it is taken from undoes it no more: a crash now would leave it for ever."""
+    flow = flow_of(done, CHAIN)
+    run = flow.start(17)
+    play(run.step())
+    run.release()
+    forked = run.fork(2, adopt=True, journal=path)
+    (kept,) = list_runs(path)
+    assert (kept.run_id, kept.condition, kept.state.word) == (forked.id, "open", "ready")
+    del forked
+    gc.collect()
+    resumed = flow.resume(path, kept.run_id)
+    assert words(resumed) == {"a": "succeeded", "b": "pending", "c": "pending"}
+    play(resumed.rollback())
+    assert done == ["do a", "undo a"]
+    assert words(resumed) == {"a": "rolled back", "b": "abandoned", "c": "abandoned"}
+
+
 # ----------------------------------------------------------------------------------------- forks
 
 FORKS = """
