@@ -8,13 +8,14 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 from typing import Any
 from weakref import WeakValueDictionary
 
 from daga_nb.errors import JournalBusy, JournalError
+from daga_nb.journal.guard import WAIT, Guard, busy
 from daga_nb.journal.schema import APPLICATION, SCHEMA, VERSION
 
 __all__ = ["LARGEST_TEXT", "Journal", "close_idle", "opened"]
@@ -23,7 +24,6 @@ LARGEST_TEXT = 64 * 2**20
 """Bytes of the longest text that is read from a journal: the shape of a very large flow."""
 
 _OLDEST = (3, 37)  # the first with STRICT tables
-_WAIT = 0.5  # seconds that the lock of a process which is just ending is waited for
 _CHECK = 0.5  # seconds that a check of the whole file may take; what is read is checked anyway
 
 Statement = tuple[str, Sequence[Sequence[Any]]]
@@ -52,13 +52,16 @@ class Journal:
         self.holders: WeakValueDictionary[str, Any] = WeakValueDictionary()
         self._process = os.getpid()
         self._lock = threading.RLock()
-        self._connection = _connected(path, create)
-        try:
+        self._guard = Guard(path)
+        with ExitStack() as undone:
+            undone.callback(self._guard.let_go)
+            self._guard.take()
+            self._connection = _connected(path, create)
+            undone.callback(self._connection.close)
             with _told(path):
                 _prepare(self._connection, path, check=not create)
-        except BaseException:
-            self._connection.close()
-            raise
+            self._guard.settle()
+            undone.pop_all()
 
     def write(self, statements: Sequence[Statement]) -> None:
         """Carry out all the statements in one commit, or none.
@@ -71,6 +74,7 @@ class Journal:
         self._check_ours()
         connection = self._connection
         with self._lock:
+            self._guard.check()
             try:
                 connection.execute("BEGIN IMMEDIATE")
                 for sql, rows in statements:
@@ -107,6 +111,11 @@ class Journal:
         with self._lock:
             if os.getpid() == self._process:
                 self._connection.close()
+                self._guard.let_go()
+
+    def leave(self) -> None:
+        """Have no lock any more that would outlive the parent of this forked child."""
+        self._guard.let_go()
 
 
 _open: dict[Path, Journal] = {}
@@ -165,6 +174,8 @@ def _leave_to_the_parent() -> None:
     _opening = threading.RLock()  # a thread that is not here may have it
     if _open:
         inherited: list[Any] = list(_open.values())
+        for journal in _open.values():
+            journal.leave()
         inherited.append(inherited)
         _open.clear()
         gc.freeze()
@@ -198,7 +209,7 @@ def _connected(path: Path, create: bool) -> sqlite3.Connection:
     uri = f"{path.as_uri()}?mode={mode}"
     try:
         return sqlite3.connect(
-            uri, uri=True, timeout=_WAIT, isolation_level=None, check_same_thread=False, cached_statements=64
+            uri, uri=True, timeout=WAIT, isolation_level=None, check_same_thread=False, cached_statements=64
         )
     except sqlite3.Error as error:
         raise JournalError(f"the journal {path} cannot be opened: {error}") from error
@@ -275,10 +286,7 @@ def _in_words(path: Path, error: Exception) -> JournalError:
     code = getattr(error, "sqlite_errorcode", None)
     primary = None if code is None else code & 0xFF
     if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return JournalBusy(
-            f"the journal {path} is in use by another process (another notebook's kernel?): "
-            "end that one, or take another file"
-        )
+        return busy(path)
     if primary == sqlite3.SQLITE_FULL:
         return JournalError(f"the journal {path} cannot be written: the disk is full")
     if primary == sqlite3.SQLITE_READONLY:
