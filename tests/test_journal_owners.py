@@ -432,6 +432,41 @@ def test_a_forked_child_is_refused_and_harms_nothing(path, done, how):
     assert done == ["do c"]
 
 
+# ------------------------------------------------------------------------- what is no file, and no run
+
+
+@pytest.mark.parametrize("wrong", ["/", "y" * 300, "\ud800.db", "loop"], ids=["root", "long", "half", "loop"])
+def test_where_no_file_can_be_there_is_no_journal(tmp_path, done, wrong):
+    if wrong == "loop":
+        (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    path = os.path.join(tmp_path, wrong)
+    flow = flow_of(done, CHAIN)
+    for work in (
+        lambda: flow.start(17, journal=path),
+        lambda: flow.resume(path, "0123456789ab"),
+        lambda: list_runs(path),
+    ):
+        with pytest.raises(JournalError, match=r"cannot be opened|no file|no folder|no journal"):
+            work()
+    assert done == []
+
+
+@pytest.mark.parametrize(
+    "wrong", [None, 5, object(), b"0123456789ab", "\ud800"], ids=lambda wrong: type(wrong).__name__
+)
+def test_a_wrong_id_is_told_to_be_wrong(path, done, wrong):
+    flow = flow_of(done, CHAIN)
+    play(flow.run(17, journal=path))
+    with pytest.raises(JournalError, match=r"list_runs\(\.\.\.\) shows what there is"):
+        flow.resume(path, wrong)
+
+
+def test_a_flow_whose_name_has_halves_of_characters_is_found(path, done):
+    play(flow_of(done, CHAIN, name="half \ud83d").run(17, journal=path))
+    assert len(list_runs(path, flow="half \ud83d")) == 1
+    assert len(list_runs(path, flow="\ud83d")) == 0
+
+
 # ---------------------------------------------------------------- a run that had ended, rolled back
 
 

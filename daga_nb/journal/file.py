@@ -113,10 +113,6 @@ class Journal:
                 self._connection.close()
                 self._guard.let_go()
 
-    def leave(self) -> None:
-        """Have no lock any more that would outlive the parent of this forked child."""
-        self._guard.let_go()
-
 
 _open: dict[Path, Journal] = {}
 _opening = threading.RLock()
@@ -175,7 +171,7 @@ def _leave_to_the_parent() -> None:
     if _open:
         inherited: list[Any] = list(_open.values())
         for journal in _open.values():
-            journal.leave()
+            journal._guard.let_go()
         inherited.append(inherited)
         _open.clear()
         gc.freeze()
@@ -192,27 +188,33 @@ def _checked_path(path: str | os.PathLike[str]) -> Path:
         raise JournalError(f"journal={path!r}: it is the path of a file, like 'runs.db'") from None
     if not isinstance(text, str) or not text or "\0" in text or text == ":memory:":
         raise JournalError(f"journal={path!r}: it is the path of a file, like 'runs.db'")
-    return Path(text).resolve()
+    try:
+        return Path(text).resolve()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise JournalError(f"journal={path!r}: no file can be there: {error}") from error
 
 
 def _connected(path: Path, create: bool) -> sqlite3.Connection:
     if sqlite3.sqlite_version_info < _OLDEST:
         raise JournalError(f"a journal needs SQLite 3.37, and this Python has {sqlite3.sqlite_version}")
-    if not path.exists():
-        if not create:
-            raise JournalError(f"there is no journal {path}")
-        if not path.parent.is_dir():
-            raise JournalError(f"there is no folder {path.parent} for the journal {path.name}")
-    elif not path.is_file():
-        raise JournalError(f"{path} is no file: a journal is one")
-    mode = "rwc" if create else "rw"
-    uri = f"{path.as_uri()}?mode={mode}"
     try:
+        _check_place(path, create)
+        uri = f"{path.as_uri()}?mode={'rwc' if create else 'rw'}"
         return sqlite3.connect(
             uri, uri=True, timeout=WAIT, isolation_level=None, check_same_thread=False, cached_statements=64
         )
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise JournalError(f"the journal {path} cannot be opened: {error}") from error
+
+
+def _check_place(path: Path, create: bool) -> None:
+    if path.exists():
+        if not path.is_file():
+            raise JournalError(f"{path} is no file: a journal is one")
+    elif not create:
+        raise JournalError(f"there is no journal {path}")
+    elif not path.parent.is_dir():
+        raise JournalError(f"there is no folder {path.parent} for the journal {path.name}")
 
 
 def _prepare(connection: sqlite3.Connection, path: Path, *, check: bool) -> None:

@@ -47,7 +47,7 @@ class Guard:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._wal = path.with_name(f"{path.name}-wal")
+        self._wal = Path(f"{path}-wal")
         self._locked: IO[bytes] | None = None
         self._known: list[os.stat_result] = []
 
