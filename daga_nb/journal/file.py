@@ -8,13 +8,14 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
 from daga_nb.errors import JournalBusy, JournalError
 from daga_nb.journal.foreign import check_head, check_pages, checked_path, has_format, is_empty
+from daga_nb.journal.guard import WAIT, Guard, busy
 from daga_nb.journal.schema import APPLICATION, SCHEMA, VERSION
 
 __all__ = ["LARGEST_TEXT", "LONGEST_TEXT", "Holder", "Journal", "close_idle", "opened"]
@@ -26,7 +27,6 @@ LONGEST_TEXT = 4 * 2**20
 """Bytes of the longest of all other texts."""
 
 _OLDEST = (3, 37)  # the first with STRICT tables
-_WAIT = 0.5  # seconds that the lock of a process which is just ending is waited for
 
 Statement = tuple[str, Sequence[Sequence[Any]]]
 """SQL, and the rows that it is carried out with."""
@@ -68,13 +68,16 @@ class Journal:
         self.holders: WeakValueDictionary[str, Holder] = WeakValueDictionary()
         self._process = os.getpid()
         self._lock = threading.RLock()
-        self._connection = _connected(path, create)
-        try:
+        self._guard = Guard(path)
+        with ExitStack() as undone:
+            undone.callback(self._guard.let_go)
+            self._guard.take()
+            self._connection = _connected(path, create)
+            undone.callback(self._connection.close)
             with _told(path):
                 _prepare(self._connection, path, check=not create)
-        except BaseException:
-            self._connection.close()
-            raise
+            self._guard.settle()
+            undone.pop_all()
 
     def write(self, statements: Sequence[Statement]) -> None:
         """Carry out all the statements in one commit, or none.
@@ -87,6 +90,7 @@ class Journal:
         self._check_ours()
         connection = self._connection
         with self._lock, _told(self.path):
+            self._guard.check()
             try:
                 connection.execute("BEGIN IMMEDIATE")
                 for sql, rows in statements:
@@ -127,6 +131,7 @@ class Journal:
         with self._lock:
             if os.getpid() == self._process:
                 self._connection.close()
+                self._guard.let_go()
 
 
 _open: dict[Path, Journal] = {}
@@ -185,6 +190,8 @@ def _leave_to_the_parent() -> None:
     _opening = threading.RLock()  # a thread that is not here may have it
     if _open:
         inherited: list[Any] = list(_open.values())
+        for journal in _open.values():
+            journal._guard.let_go()
         inherited.append(inherited)
         _open.clear()
         gc.freeze()
@@ -197,23 +204,25 @@ if hasattr(os, "register_at_fork"):
 def _connected(path: Path, create: bool) -> sqlite3.Connection:
     if sqlite3.sqlite_version_info < _OLDEST:
         raise JournalError(f"a journal needs SQLite 3.37, and this Python has {sqlite3.sqlite_version}")
-    if not path.exists():
-        if not create:
-            raise JournalError(f"there is no journal {path}")
-        if not path.parent.is_dir():
-            raise JournalError(f"there is no folder {path.parent} for the journal {path.name}")
-    elif not path.is_file():
-        raise JournalError(f"{path} is no file: a journal is one")
-    else:
-        check_head(path)
-    mode = "rwc" if create else "rw"
-    uri = f"{path.as_uri()}?mode={mode}"
     try:
+        _check_place(path, create)
+        uri = f"{path.as_uri()}?mode={'rwc' if create else 'rw'}"
         return sqlite3.connect(
-            uri, uri=True, timeout=_WAIT, isolation_level=None, check_same_thread=False, cached_statements=64
+            uri, uri=True, timeout=WAIT, isolation_level=None, check_same_thread=False, cached_statements=64
         )
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise JournalError(f"the journal {path} cannot be opened: {error}") from error
+
+
+def _check_place(path: Path, create: bool) -> None:
+    if path.exists():
+        if not path.is_file():
+            raise JournalError(f"{path} is no file: a journal is one")
+        check_head(path)
+    elif not create:
+        raise JournalError(f"there is no journal {path}")
+    elif not path.parent.is_dir():
+        raise JournalError(f"there is no folder {path.parent} for the journal {path.name}")
 
 
 def _prepare(connection: sqlite3.Connection, path: Path, *, check: bool) -> None:
@@ -252,10 +261,7 @@ def _in_words(path: Path, error: Exception) -> JournalError:
     code = getattr(error, "sqlite_errorcode", None)
     primary = None if code is None else code & 0xFF
     if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return JournalBusy(
-            f"the journal {path} is in use by another process (another notebook's kernel?): "
-            "end that one, or take another file"
-        )
+        return busy(path)
     if primary == sqlite3.SQLITE_FULL:
         return JournalError(f"the journal {path} cannot be written: the disk is full")
     if primary == sqlite3.SQLITE_READONLY:

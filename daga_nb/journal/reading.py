@@ -16,6 +16,7 @@ from daga_nb.core.machine import Machine
 from daga_nb.core.moves import Undo
 from daga_nb.core.states import NodeState
 from daga_nb.engine.log import Mark, Row
+from daga_nb.engine.preview import preview, whole
 from daga_nb.errors import DagaError, JournalError, RecordedError
 from daga_nb.journal.codec import LARGEST_VALUE
 from daga_nb.journal.file import LARGEST_TEXT, Journal
@@ -131,10 +132,11 @@ def read(journal: Journal, run_id: str) -> Kept:
 
 
 def _read(journal: Journal, run_id: str) -> Kept:
-    heads = journal.read(_HEAD, (run_id,), longest=LARGEST_TEXT)
+    asked = (whole(run_id),) if isinstance(run_id, str) else ()
+    heads = journal.read(_HEAD, asked, longest=LARGEST_TEXT) if asked else []
     if not heads:
         raise JournalError(
-            f"there is no run {run_id[:60]!r} in {journal.path}: list_runs(...) shows what there is"
+            f"there is no run {preview(run_id, 60)} in {journal.path}: list_runs(...) shows what there is"
         )
     flow, created_at, plan, plan_hash, input = heads[0]
     if hash_of(plan) != plan_hash:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from daga_nb.core.states import NodeState, RunState, parse_state
+from daga_nb.engine.preview import whole
 from daga_nb.errors import JournalError
 from daga_nb.journal.file import Journal, opened
 from daga_nb.journal.reading import Kept, read
@@ -213,7 +214,7 @@ def list_runs(path: str | os.PathLike[str], *, flow: str | None = None) -> KeptR
     [('trip', 'open', 'running'), ('trip', 'finished', 'succeeded')]
     """
     with opened(path, create=False) as journal:
-        rows = journal.read(_RUNS, {"flow": flow, "most": _MOST})
+        rows = journal.read(_RUNS, {"flow": None if flow is None else whole(flow), "most": _MOST})
         return KeptRuns(journal.path, [_run(journal, *row) for row in rows])
 
 
