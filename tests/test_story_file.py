@@ -6,6 +6,7 @@ import copy
 import json
 import os
 import re
+import time
 from typing import Any
 
 import networkx as nx
@@ -18,6 +19,7 @@ from test_hostile import HOSTILE
 from test_ledger_rows import run_with_effects
 
 from daga_nb import DagaFlow, Story
+from daga_nb.core import shape
 from daga_nb.debug import story_file
 from daga_nb.debug.history import story_of
 from daga_nb.debug.story_file import from_json, to_json
@@ -96,6 +98,34 @@ def test_a_file_that_is_too_large_is_not_read(load, monkeypatch, data):
     monkeypatch.setattr(story_file, "LARGEST", 2**20)
     assert load(data)
     refused(load, b" " * (2**20 + 1), "larger than 1 MB: it is not read")
+
+
+BOMBS = {
+    "lists": '{"format":"daga-nb story","names":[' + "[]," * 3_000_000 + "[]]}",
+    "numbers": '{"format":"daga-nb story","names":[' + "0.5," * 3_000_000 + "0]}",
+    "texts": '{"format":"daga-nb story","lines":[' + '"ab",' * 3_000_000 + "0]}",
+    "fields": '{"format":"daga-nb story",' + ",".join(f'"{number}":0' for number in range(2_100_000)) + "}",
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS.keys())
+def test_a_file_of_very_many_values_is_not_read(load, tmp_path, bomb):
+    """Read, each would take some sixty bytes, and the file the memory of others."""
+    path = tmp_path / "bomb.json"
+    path.write_text(bomb)
+    began = time.process_time()
+    with pytest.raises(StoryError, match=r"bomb\.json is not read: it has more than 2000000 values"):
+        Story.load(path)
+    assert time.process_time() - began < 2
+
+
+def test_a_story_of_very_many_values_is_not_written(done, monkeypatch, tmp_path):
+    run = flow_of(done).start()
+    drive(run.go())
+    monkeypatch.setattr(shape, "MOST_PARTS", 10)
+    with pytest.raises(StoryError, match="could not be read again: it has more than 10 values"):
+        run.save(tmp_path / "run.json")
+    assert os.listdir(tmp_path) == []
 
 
 def test_a_story_that_could_not_be_read_again_is_not_written(done, monkeypatch, tmp_path):

@@ -26,6 +26,10 @@ LARGEST_TEXT = 64 * 2**20
 LONGEST_TEXT = 4 * 2**20
 """Bytes of the longest of all other texts."""
 
+_SETTINGS = (
+    "trusted_schema=OFF", "cell_size_check=ON", "foreign_keys=ON", "locking_mode=EXCLUSIVE",
+    "recursive_triggers=ON",  # else INSERT OR REPLACE deletes without asking
+)  # fmt: skip
 _OLDEST = (3, 37)  # the first with STRICT tables
 
 Statement = tuple[str, Sequence[Sequence[Any]]]
@@ -229,7 +233,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, check: bool) -> None
     """Take the lock, check that it is a journal or make it one; `check` its pages if they are to be read."""
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST_TEXT)
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
-    for pragma in ("trusted_schema=OFF", "cell_size_check=ON", "foreign_keys=ON", "locking_mode=EXCLUSIVE"):
+    for pragma in _SETTINGS:
         connection.execute(f"PRAGMA {pragma}")
     if has_format(connection, path) and check:
         check_pages(connection, path)
@@ -245,7 +249,8 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, check: bool) -> None
     connection.execute("PRAGMA journal_mode=WAL")  # only now, so that the file itself says what it is
 
 
-_REFUSED = (sqlite3.Error, OverflowError)
+# Also what SQLite says of a damaged file need not be text.
+_REFUSED = (sqlite3.Error, OverflowError, UnicodeError)
 
 
 @contextmanager
@@ -270,6 +275,6 @@ def _in_words(path: Path, error: Exception) -> JournalError:
         return JournalError(f"{path} takes too long to read: it is no journal of daga-nb")
     if primary == sqlite3.SQLITE_TOOBIG:
         return JournalError(f"the journal {path} has a text that is longer than what a journal keeps")
-    if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+    if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or isinstance(error, UnicodeError):
         return JournalError(f"{path} is no journal, or a damaged one: {error}")
     return JournalError(f"the journal {path} cannot be used: {error}")

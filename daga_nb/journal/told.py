@@ -83,4 +83,4 @@ def _value(text: str) -> Any:
     try:
         return decode(text)
     except JournalValueError:
-        return _Text(whole(text)[:_LONGEST])
+        return _Text(whole(text[:_LONGEST]))
