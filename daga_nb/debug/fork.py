@@ -86,8 +86,8 @@ def fork(
         if adopt:  # no other run undoes it now: it is not to be lost with this process
             forked._driver.recorder.write()
     except BaseException:
-        if forked._driver.log is not None:
-            forked._driver.log.log.rest(ended=True)
+        if forked._driver.keeping is not None:
+            forked._driver.keeping.log.rest()
         raise
     run._driver.adopted = run._driver.adopted or adopt
     return forked

@@ -72,7 +72,7 @@ class RunLook(RunTelling):
             )
         except BaseException:
             if log is not None:  # a notebook keeps the error, and with it all that stands here
-                log.rest(ended=True)
+                log.rest()
             raise
 
     def __repr__(self) -> str:
