@@ -247,6 +247,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, check: bool) -> None
             connection.execute(statement)
     connection.execute("COMMIT")
     connection.execute("PRAGMA journal_mode=WAL")  # only now, so that the file itself says what it is
+    is_empty(connection)  # whoever asks anything makes the WAL, which is to be guarded
 
 
 # Also what SQLite says of a damaged file need not be text.
