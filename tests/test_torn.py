@@ -82,7 +82,9 @@ def torn(server: Server) -> Iterator[Torn]:
         assert not server.live(PLOT, here, 0, last)
         wal = (here / WAL).read_bytes()
         counts = [int(labels[number - 1].rpartition(" ")[2]) for number in written if number <= last]
-        first, *others = counts  # the commit that makes the tables stands in the journal itself, not in its WAL
+        first, *others = (
+            counts  # the commit that makes the tables stands in the journal itself, not in its WAL
+        )
         commits = [(0, first), *zip(_ends_of_commits(wal), accumulate(others), strict=True)]
         journal = copied(here, folder / "read") / JOURNAL
         yield Torn(here, list_runs(journal)[0].story.events, commits)
