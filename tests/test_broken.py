@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from helpers import Boom, Gate, flow_of, play, told, turns
 
-from daga_nb import DagaFlowError, Fault, FlowRun
+from daga_nb import DagaFlowError, Fault, FlowRun, list_runs
 from daga_nb.core.events import Event
 from daga_nb.core.states import RunState
 from daga_nb.debug.stepper import Pacer
@@ -31,16 +31,19 @@ class Disk:
 
     def __init__(self, run: FlowRun, first: int, last: int, error: type[BaseException]) -> None:
         self.first, self.last, self.error = first, last, error
-        self.writes = 0
+        self.writes, self.when = 0, "before"
         recorder = run._driver.recorder
         self._write: Callable[..., None] = recorder.machine.apply
         recorder.machine = Machine(recorder.machine, self)
 
     def write(self, event: Event) -> None:
         self.writes += 1
+        if self.when == "after":
+            self._write(event)
         if self.first <= self.writes <= self.last:
             raise self.error("the disk is full")
-        self._write(event)
+        if self.when == "before":
+            self._write(event)
 
 
 class Machine:
@@ -143,6 +146,25 @@ def test_an_interrupt_that_strikes_the_engine_leaves_a_run_that_can_be_rolled_ba
         assert set(acted) - kept(how) <= undone
         batches = [{"a": 0, "b": 1, "c": 1, "d": 2}[line[-1]] for line in done if line.startswith("undo")]
         assert batches == sorted(batches, reverse=True)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("how", HOW)
+def test_where_the_engine_was_struck_the_journal_has_no_hole(done, how, when, tmp_path):
+    _, _, _, writes = ended_without(how, [])
+    for first in range(1, writes + 1):
+        run = flow_of(done, how=HOW[how]).start(journal=tmp_path / f"{first}.db")
+        disk = Disk(run, first, first, KeyboardInterrupt)
+        disk.when = when
+        loop = asyncio.new_event_loop()
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                loop.run_until_complete(run.finish())
+            loop.run_until_complete(run.rollback())
+        finally:
+            loop.close()
+        (kept,) = list_runs(tmp_path / f"{first}.db")
+        assert kept.story.events == tuple(run.events), first
 
 
 def test_an_interrupt_in_an_observer_is_raised_when_all_have_been_told(done):

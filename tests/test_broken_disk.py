@@ -190,7 +190,7 @@ def unhurt(case, path):
 POINTS = [(case, way) for case in CASES for way in WAYS if "threads" not in case or "interrupted" not in way]
 
 
-@pytest.mark.parametrize(("case", "way"), share(POINTS, one_in=6, about="broken disk"))
+@pytest.mark.parametrize(("case", "way"), share(POINTS, one_in=10, about="broken disk"))
 def test_the_same_object_goes_on_once_the_disk_is_mended(tmp_path, disk, case, way, counts):
     wanted, calls = unhurt(case, tmp_path / "unhurt.db")
     for n in count(1):
@@ -216,7 +216,7 @@ def test_the_same_object_goes_on_once_the_disk_is_mended(tmp_path, disk, case, w
     assert n >= 5
 
 
-@pytest.mark.parametrize(("case", "way"), share(POINTS, one_in=10, about="broken disk, resumed"))
+@pytest.mark.parametrize(("case", "way"), share(POINTS, one_in=16, about="broken disk, resumed"))
 def test_or_the_run_is_resumed(tmp_path, disk, case, way, counts):
     wanted, calls = unhurt(case, tmp_path / "unhurt.db")
     for n in count(1):

@@ -334,7 +334,7 @@ def test_more_events_than_are_read(path, run_id, monkeypatch):
 def test_bytes_that_were_changed(path, run_id, tmp_path, counts):
     good = path.read_bytes()
     refused = 0
-    files = 5_000 if LONG else 60
+    files = 5_000 if LONG else 40
     for seed in range(files):
         rng = random.Random(seed)
         path.write_bytes(_changed(good, rng))
@@ -419,7 +419,7 @@ def test_nothing_in_a_file_is_executed_imported_or_takes_the_memory(path, run_id
     changed_by_hand(made, ROWS["a value that is deep"])
     shutil.copy(path, made := folder / "bomb.db")
     changed_by_hand(made, put_plan('{"names":[' + "[]," * 20_000_000 + "[]]}"))
-    for number in range(500 if LONG else 15):
+    for number in range(500 if LONG else 10):
         (folder / f"bytes {number}.db").write_bytes(_changed(path.read_bytes(), random.Random(number)))
     if LONG:
         shutil.copy(path, made := folder / "million.db")

@@ -480,7 +480,7 @@ def another_flow_is_accepted(patch: pytest.MonkeyPatch) -> None:
 
 @mutant(test_resume.test_another_rollback_given_to_the_run_belongs_to_its_story)
 def another_rollback_given_to_the_run_is_forgotten(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(resume, "change", lambda machine, mark: None)
+    patch.setattr(resume, "changing", lambda machine, rows, marks: rows)
 
 
 @mutant(test_resume.test_a_released_run_is_refused)

@@ -15,7 +15,7 @@ from journals import everything, files_of, in_a_fork, python, said
 from long import LONG
 
 from daga_nb import journaled, list_runs
-from daga_nb.errors import FaultError, JournalBusy, JournalError, JournalValueError
+from daga_nb.errors import DagaError, FaultError, JournalBusy, JournalError, JournalValueError
 from daga_nb.journal import file, kinds, run_log
 
 CHAIN = [("a", "b"), ("b", "c")]
@@ -329,6 +329,58 @@ def test_a_run_that_could_not_begin_does_not_keep_the_file(path, done):
     assert len(list_runs(path)) == 0
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"input": object()},
+        {"faults": "nobody.before: raise"},
+        {"on_failure": "hope"},
+        {"observe": 17},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
+def test_nor_while_somebody_looks_at_the_error(path, done, wrong):
+    """As a notebook does, in sys.last_value, until the next error."""
+    with pytest.raises(DagaError) as kept:
+        flow_of(done, CHAIN).start(**{"input": 17, **wrong}, journal=path)
+    assert kept.value.__traceback__ is not None
+    assert is_free(path)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"replace": {"nobody": abs}}, {"on_failure": "hope"}], ids=lambda wrong: next(iter(wrong))
+)
+def test_a_fork_that_could_not_begin_has_adopted_nothing_and_does_not_keep_the_file(path, done, wrong):
+    run = flow_of(done, CHAIN).start(17)
+    play(run.step())
+    run.release()
+    with pytest.raises(DagaError) as kept:
+        run.fork(2, adopt=True, journal=path, **wrong)
+    assert kept.value.__traceback__ is not None
+    assert is_free(path)
+    forked = run.fork(2, adopt=True, journal=path)
+    play(forked.rollback())
+    assert done == ["do a", "undo a"]
+
+
+def test_what_a_fork_adopts_is_in_its_journal_before_it_does_anything(path, done):
+    """The run that it is taken from undoes it no more: a crash now would leave it for ever."""
+    flow = flow_of(done, CHAIN)
+    run = flow.start(17)
+    play(run.step())
+    run.release()
+    forked = run.fork(2, adopt=True, journal=path)
+    (kept,) = list_runs(path)
+    assert (kept.run_id, kept.condition, kept.state.word) == (forked.id, "open", "ready")
+    del forked
+    gc.collect()
+    resumed = flow.resume(path, kept.run_id)
+    assert words(resumed) == {"a": "succeeded", "b": "pending", "c": "pending"}
+    play(resumed.rollback())
+    assert done == ["do a", "undo a"]
+    assert words(resumed) == {"a": "rolled back", "b": "abandoned", "c": "abandoned"}
+
+
 # ----------------------------------------------------------------------------------------- forks
 
 FORKS = """
@@ -378,6 +430,41 @@ def test_a_forked_child_is_refused_and_harms_nothing(path, done, how):
     assert words(run) == {"a": "succeeded", "b": "succeeded", "c": "pending"}
     assert play(run.finish()) == ["c"]
     assert done == ["do c"]
+
+
+# ------------------------------------------------------------------------- what is no file, and no run
+
+
+@pytest.mark.parametrize("wrong", ["/", "y" * 300, "\ud800.db", "loop"], ids=["root", "long", "half", "loop"])
+def test_where_no_file_can_be_there_is_no_journal(tmp_path, done, wrong):
+    if wrong == "loop":
+        (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    path = os.path.join(tmp_path, wrong)
+    flow = flow_of(done, CHAIN)
+    for work in (
+        lambda: flow.start(17, journal=path),
+        lambda: flow.resume(path, "0123456789ab"),
+        lambda: list_runs(path),
+    ):
+        with pytest.raises(JournalError, match=r"cannot be opened|no file|no folder|no journal"):
+            work()
+    assert done == []
+
+
+@pytest.mark.parametrize(
+    "wrong", [None, 5, object(), b"0123456789ab", "\ud800"], ids=lambda wrong: type(wrong).__name__
+)
+def test_a_wrong_id_is_told_to_be_wrong(path, done, wrong):
+    flow = flow_of(done, CHAIN)
+    play(flow.run(17, journal=path))
+    with pytest.raises(JournalError, match=r"list_runs\(\.\.\.\) shows what there is"):
+        flow.resume(path, wrong)
+
+
+def test_a_flow_whose_name_has_halves_of_characters_is_found(path, done):
+    play(flow_of(done, CHAIN, name="half \ud83d").run(17, journal=path))
+    assert len(list_runs(path, flow="half \ud83d")) == 1
+    assert len(list_runs(path, flow="\ud83d")) == 0
 
 
 # ---------------------------------------------------------------- a run that had ended, rolled back

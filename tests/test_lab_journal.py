@@ -37,7 +37,7 @@ async def cut_off(path: Any, where: str, **options: Any) -> str:
     run = scene.flow.start(7, journal=path)
     driven = asyncio.ensure_future(run.go())
     await turns()
-    run._driver.log.log.give_up()  # a dead process writes nothing more
+    run._driver.keeping.log.give_up()  # a dead process writes nothing more
     journal = file._open.pop(path.resolve())
     journal.close()
     driven.cancel()

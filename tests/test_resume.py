@@ -5,7 +5,8 @@ import asyncio
 import pytest
 from helpers import Boom, Gate, action, flow_of, play, told, words
 
-from daga_nb import DagaAction, DagaFlow, DagaFlowError, Fault, Retries, list_runs
+from daga_nb import DagaAction, DagaFlow, DagaFlowError, Fault, Retries, Story, list_runs
+from daga_nb.core.entries import Entry
 from daga_nb.errors import (
     FlowChanged,
     JournalBusy,
@@ -14,6 +15,7 @@ from daga_nb.errors import (
     RecordedError,
     RunAborted,
 )
+from daga_nb.journal.file import Journal
 
 CHAIN = [("a", "b"), ("b", "c")]
 
@@ -473,6 +475,21 @@ def test_the_ledger_survives(path):
     assert again.ledger.rows[0].in_world == 0
 
 
+def test_effects_that_overtook_each_other_or_the_events_stand_in_order(path, tmp_path):
+    run = flow_of([], CHAIN).start(journal=path)
+    play(run.step())
+    keeping, events = run._driver.keeping, len(run.events)
+    for seq, key in ((events, "second"), (events - 1, "first"), (events + 3, "last")):
+        keeping.enter(Entry(seq, 0.0, "a", 1, "forward", "done", "charge", key, False, ()))
+    story = list_runs(path)[0].story
+    assert [(one.key, one.seq) for one in story.effects] == [
+        ("first", events - 1),
+        ("second", events),
+        ("last", events),
+    ]
+    assert Story.load(story.save(tmp_path / "story.json")).effects == story.effects
+
+
 def test_run_time_goes_on(path):
     run = flow_of([], CHAIN).start(journal=path)
     play(run.step())
@@ -563,6 +580,38 @@ def test_a_released_run_is_refused(path):
     with pytest.raises(JournalError, match="was released"):
         flow_of([], CHAIN).resume(path, run.id)
     assert [kept.condition for kept in list_runs(path)] == ["released"]
+
+
+def test_a_release_that_could_not_be_written_keeps_nobody_from_undoing(path, monkeypatch):
+    done = []
+    run = flow_of(done, CHAIN).start(journal=path)
+    play(run.step())
+
+    def full(journal, statements):
+        raise JournalError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "write", full)
+        with pytest.raises(JournalError, match="the disk is full"):
+            run.release()
+    assert not run.released
+    play(run.step())
+    assert [kept.condition for kept in list_runs(path)] == ["open"]
+    play(flow_of(done, CHAIN).resume(path, run.id).rollback())
+    assert done == ["do a", "do b", "undo b", "undo a"]
+
+
+def test_who_only_looks_at_what_is_to_be_decided_may_come_back_as_often_as_he_likes(path):
+    done, fails = [], {"b": {"fails": ValueError("no")}}
+    run = flow_of(done, CHAIN, how=fails).start(journal=path, on_failure="pause")
+    play(run.go())
+    for _ in range(7):
+        again = flow_of(done, CHAIN).resume(path, run.id, on_failure="pause")
+        play(again.go())
+        assert str(again.next) == "paused: b failed; retry, skip with a value, or roll back"
+    play(again.retry())
+    assert play(again.finish()) == ["c"]
+    assert done == ["do a", "do b", "do b", "do c"]
 
 
 def test_what_comes_to_nothing_five_times_is_refused(path):

@@ -110,21 +110,3 @@ def test_what_was_released(path, run_id, done):
         flow.resume(path, run_id)
     assert everything(path) == before
     assert done == []
-
-
-def test_what_kills_its_process_each_time_is_resumed_five_times(path, run_id, done):
-    def dies():
-        run = flow_of(done, CHAIN).resume(path, run_id)
-        run._driver.recorder.write()  # and before any call ends, the process does
-
-    for _ in range(5):
-        dies()
-        gc.collect()
-    before = files_of(path)
-    with pytest.raises(
-        JournalError, match=r"resumed 5 times, .* Look at what kills it; most_resumes=6 tries"
-    ):
-        dies()
-    assert files_of(path) == before
-    run = flow_of(done, CHAIN).resume(path, run_id, most_resumes=6)
-    assert play(run.finish()) == ["c"]

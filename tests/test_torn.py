@@ -39,8 +39,8 @@ class Torn(NamedTuple):
     events
         Of the run, as a whole.
     commits
-        Where in the WAL each commit ends, and how many events there are then. The making of the file is none of
-        them: its tables are made before there is a WAL.
+        Where in the WAL each commit ends, and how many events there are then; the first is the making of the
+        file, without a run.
     """
 
     folder: Path
@@ -54,7 +54,7 @@ class Torn(NamedTuple):
     def left(self, at: int) -> tuple[Event, ...] | None:
         """Give the events of the commits that end at this byte or before; None if there is no run."""
         known = [number for number, (end, _) in enumerate(self.commits) if end <= at]
-        return self.events[: self.commits[known[-1]][1]] if known else None
+        return self.events[: self.commits[known[-1]][1]] if len(known) > 1 else None
 
     def with_wal(self, wal: bytes, to: Path) -> Path:
         """Give a copy with another WAL."""
@@ -82,8 +82,10 @@ def torn(server: Server) -> Iterator[Torn]:
         assert not server.live(PLOT, here, 0, last)
         wal = (here / WAL).read_bytes()
         counts = [int(labels[number - 1].rpartition(" ")[2]) for number in written if number <= last]
-        assert counts.pop(0) == 0  # the making of the file
-        commits = list(zip(_ends_of_commits(wal), accumulate(counts), strict=True))
+        first, *others = (
+            counts  # the commit that makes the tables stands in the journal itself, not in its WAL
+        )
+        commits = [(0, first), *zip(_ends_of_commits(wal), accumulate(others), strict=True)]
         journal = copied(here, folder / "read") / JOURNAL
         yield Torn(here, list_runs(journal)[0].story.events, commits)
 

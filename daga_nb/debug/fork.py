@@ -80,9 +80,16 @@ def fork(
         observe=run.observe,
         log=_log(run, journal),
     )
+    try:
+        for name, function in (replace or {}).items():
+            forked.replace(name, function)
+        if adopt:  # no other run undoes it now: it is not to be lost with this process
+            forked._driver.recorder.write()
+    except BaseException:
+        if forked._driver.keeping is not None:
+            forked._driver.keeping.log.rest()
+        raise
     run._driver.adopted = run._driver.adopted or adopt
-    for name, function in (replace or {}).items():
-        forked.replace(name, function)
     return forked
 
 

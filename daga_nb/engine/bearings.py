@@ -54,7 +54,8 @@ class Bearings:
         lost = [node for node in self.lost if node in self.outcomes.broken_off]
         if machine.run_state.back:
             return [node for node in lost if machine.states[node] is NodeState.ROLLBACK_FAILED]
-        lost = [node for node in lost if node in machine.failures]  # not what is begun anew from a save point
+        failures = set(machine.failures)
+        lost = [node for node in lost if node in failures]  # not what is begun anew from a save point
         again = [node for node in lost if self._is_safe(node)]
         turns = (
             self.closing or self.cancelled or (len(again) < len(machine.failures) and machine.may_go_back())

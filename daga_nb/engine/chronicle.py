@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 
 from daga_nb.core.machine import Machine
 from daga_nb.core.moves import Direction, Undo
@@ -39,9 +39,9 @@ class Chronicle:
         outcomes: Outcomes,
         inflight: InFlight,
         performer: Performer,
-        log: Keeping | None = None,
+        keeping: Keeping | None = None,
     ) -> None:
-        self._log = log
+        self._keeping = keeping
         self._performer = performer
         self.undo_failed = False
         self._machine = machine
@@ -93,8 +93,8 @@ class Chronicle:
             if state is NodeState.RUNNING and turns and not outcome.called:
                 self.withdraw([node])
             elif state is NodeState.RUNNING:
-                if self._log is not None:
-                    outcome = self._log.fitting(node, outcome)
+                if self._keeping is not None:
+                    outcome = self._keeping.fitting(node, outcome)
                 ended, reason = self._outcomes.forward(node, outcome)
                 self._record(node, ended, reason)
                 if ended is NodeState.FAILED and not turns:
@@ -124,8 +124,8 @@ class Chronicle:
     def _call_again(self, node: int, again: Retry) -> None:
         forward = again.direction == "forward"
         self._record(node, NodeState.RUNNING if forward else NodeState.ROLLING_BACK, str(again))
-        if self._log is not None and forward and again.delay:
-            self._log.mark(Mark(len(self._machine.events), "waits", node))
+        if self._keeping is not None and forward and again.delay:
+            self._keeping.mark(Mark(len(self._machine.events), "waits", node))
         self._begin_again([node], again.direction, again.delay)
 
     def _begin_again(self, nodes: Sequence[int], direction: Direction, delay: float = 0.0) -> None:
@@ -135,10 +135,8 @@ class Chronicle:
             for node in nodes:
                 self._outcomes.forget(node, direction)
 
-    def repeat(self, nodes: Sequence[int], lost: Collection[int] = ()) -> None:
-        """Call what failed once more: the actions, or going back the rollbacks."""
-        if not nodes:
-            return
+    def repeat(self, nodes: Sequence[int], lost: frozenset[int]) -> None:
+        """Call what failed, or was `lost`, once more: the actions, or going back the rollbacks."""
         forward = self._machine.run_state is RunState.RUNNING
         if self._machine.run_state is RunState.ROLLBACK_INCOMPLETE:
             self._record(None, RunState.ROLLING_BACK, "tried again")

@@ -137,8 +137,8 @@ class RunDecisions(RunTrial):
             raise StepError(
                 f"the rollback of {name!r} cannot be skipped; mend it (run.replace) and try again"
             )
-        if driver.log is not None:
-            driver.log.keep(node, value)
+        if driver.keeping is not None:
+            driver.keeping.keep(node, value)
         driver.outcomes.skip(node, value)
         with driver.recorder.ticking():
             driver.recorder.record(node, NodeState.SUCCEEDED, SKIPPED)
@@ -175,8 +175,8 @@ class RunDecisions(RunTrial):
                     "cannot stand for it any more"
                 )
             machine.undo[node] = call.undo
-            if driver.log is not None:
-                driver.log.mark(Mark(len(machine.events), "undo", node, call.undo.value))
+            if driver.keeping is not None:
+                driver.keeping.mark(Mark(len(machine.events), "undo", node, call.undo.value))
         driver.performer.calls[node] = call
 
     def release(self) -> None:
@@ -193,8 +193,8 @@ class RunDecisions(RunTrial):
         self._driver.recorder.check()
         if self.state.back:
             raise StepError("the run is rolling back: let it come to its end first")
-        if self._driver.log is not None:  # else another process could undo what a fork has adopted
-            self._driver.log.mark(Mark(len(self.events), "released"))
+        if self._driver.keeping is not None:  # else another process could undo what a fork has adopted
+            self._driver.keeping.mark(Mark(len(self.events), "released"))
             self._driver.recorder.write()
         self._driver.seat.released = True
 

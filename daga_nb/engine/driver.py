@@ -65,8 +65,8 @@ class Driver(Bearings):
         own = list(calls)  # functions may be replaced in this run alone
         self.faults = PlantedFaults(self.machine, own, faults)
         self.outcomes = Outcomes(self.machine)
-        self.log = None if log is None else Keeping(log, self.machine, self.outcomes)
-        self.recorder = Recorder(self.machine, run_id, self.log)
+        self.keeping = None if log is None else Keeping(log, self.machine, self.outcomes)
+        self.recorder = Recorder(self.machine, run_id, self.keeping)
         if log is not None:
             log.begin(plan, undo, policy, input, partial(_is_busy, self.seat, self.outcomes))
         self.effects = Effects(partial(len, self.machine.events), self.recorder.now, plan)
@@ -77,7 +77,7 @@ class Driver(Bearings):
             self.performer, self.outcomes, self._bell, plan.names, patience, self.recorder
         )
         self._chronicle = Chronicle(
-            self.machine, self.recorder, self.outcomes, self.inflight, self.performer, self.log
+            self.machine, self.recorder, self.outcomes, self.inflight, self.performer, self.keeping
         )
         self.closing, self.cancelled = "", False
         self.lost = ()
@@ -89,9 +89,9 @@ class Driver(Bearings):
         self.adopted = False
         self.outcomes.results.update(inherited.results)
         self.effects.inherit(inherited.effects)
-        if self.log is not None:
-            self.log.gather(self.effects.entries)
-            self.effects.observers.append(self.log.enter)
+        if self.keeping is not None:
+            self.keeping.gather(self.effects.entries)
+            self.effects.observers.append(self.keeping.enter)
         for node in sorted(inherited.results):
             self.recorder.inherit(node, inherited.reason)
 
@@ -165,7 +165,7 @@ class Driver(Bearings):
     @property
     def through(self) -> bool:
         """Whether the run has ended, and nothing of its story is still to be written."""
-        return self.machine.run_state.ended and (self.log is None or not self.log.behind)
+        return self.machine.run_state.ended and (self.keeping is None or not self.keeping.behind)
 
     def check_apart(self) -> None:
         """Refuse a caller who could only wait for ever.
@@ -234,8 +234,10 @@ class Driver(Bearings):
         # abort nor a cancel is to keep them back.
         room = self._room()
         nodes, self._again = self._again[:room], [] if room is None else self._again[room:]
-        self._chronicle.repeat(nodes, self.lost)
-        self.lost = [node for node in self.lost if node not in nodes]
+        if nodes:
+            self._chronicle.repeat(nodes, frozenset(self.lost))
+            called = frozenset(nodes)
+            self.lost = [node for node in self.lost if node not in called]
 
     def end_if_through(self) -> None:
         """Come to the end if every action has succeeded, without a drive: there is nothing left to call."""

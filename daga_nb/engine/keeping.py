@@ -47,13 +47,13 @@ class Keeping:
         if outcome.error is not None or outcome.lost:
             return outcome
         try:
-            self._texts[node] = self.encoded(outcome.value, node)
+            self._texts[node] = self._encoded(outcome.value, node)
         except JournalValueError as error:
             self._outcomes.unfit[node] = outcome.value
             return outcome._replace(error=error)
         return outcome
 
-    def encoded(self, value: Any, node: int) -> str:
+    def _encoded(self, value: Any, node: int) -> str:
         """Give the result of an action as text.
 
         Raises
@@ -76,13 +76,21 @@ class Keeping:
         JournalValueError
             If it cannot be kept.
         """
-        self._texts[node] = self.encoded(value, node)
+        self._texts[node] = self._encoded(value, node)
 
     def take(self, event: Event, node: int | None, before: NodeState | None = None) -> None:
-        """Take in one event, which the machine has, with what is kept beside it."""
+        """Take in one event that the machine is given next, with what is kept beside it.
+
+        If it never comes there (it is refused, or a person's interrupt strikes in between), it is not kept.
+        """
         row = Row(event, node) if node is None else self._row(event, node, before)
         with self._lock:
+            self._let_go_of_what_did_not_happen()
             self._rows.append(row)
+
+    def _let_go_of_what_did_not_happen(self) -> None:
+        while self._rows and self._rows[-1].event.seq > len(self._machine.events):
+            self._rows.pop()
 
     def _row(self, event: Event, node: int, before: NodeState | None) -> Row:
         outcomes, state = self._outcomes, event.state
@@ -91,15 +99,15 @@ class Keeping:
             seconds = outcomes.durations.get(node)
         if state is NodeState.SUCCEEDED:
             text = self._texts.pop(node, None)
-            value = self.encoded(outcomes.results[node], node) if text is None else text
+            value = self._encoded(outcomes.results[node], node) if text is None else text
         elif state is NodeState.FAILED or state is NodeState.UNKNOWN:
-            error = recorded(outcomes.errors[node], node in outcomes.broken_off)
+            error = _recorded(outcomes.errors[node], node in outcomes.broken_off)
         elif before is NodeState.ROLLING_BACK:
             seconds = outcomes.rollback_durations.get(node)
             if state is NodeState.ROLLED_BACK:
                 value = self._if_it_fits(outcomes.rollback_results.get(node))
             else:
-                error = recorded(outcomes.rollback_errors[node].error, node in outcomes.broken_off)
+                error = _recorded(outcomes.rollback_errors[node].error, node in outcomes.broken_off)
         if before is NodeState.RUNNING and state is not NodeState.ABANDONED:
             return Row(event, node, "forward", value, error, seconds)
         back = before is NodeState.ROLLING_BACK and state in _BACK
@@ -125,7 +133,7 @@ class Keeping:
                 return
             self._entries = []
         if self._machine.run_state.ended:  # it came late
-            self.log.rest(ended=True)
+            self.log.rest()
 
     def gather(self, entries: Iterable[Entry]) -> None:
         """Take in effects that the run begins with."""
@@ -152,6 +160,7 @@ class Keeping:
             If that is not possible; what was gathered is still here then.
         """
         self.log.check()
+        self._let_go_of_what_did_not_happen()
         if self.behind:
             with self._lock:
                 self._failing = True
@@ -159,10 +168,10 @@ class Keeping:
                 self._failing = False
                 self._rows, self._entries, self._marks = [], [], []
         if self._machine.run_state.ended:
-            self.log.rest(ended=True)
+            self.log.rest()
 
 
-def recorded(error: BaseException, lost: bool) -> str:
+def _recorded(error: BaseException, lost: bool) -> str:
     """Give an error as JSON: its kind, its message, its traceback, and whether the call was `lost`."""
     if isinstance(error, RecordedError):
         kind, message, trace = error.kind, error.message, error.traceback

@@ -124,6 +124,6 @@ class Log(Protocol):
         """
         ...
 
-    def rest(self, ended: bool) -> None:
-        """Take note that all is written; if the run has `ended`, others may have the log."""
+    def rest(self) -> None:
+        """Take note that all is written and nobody goes on with the run: others may have the log."""
         ...

@@ -53,22 +53,27 @@ class RunLook(RunTelling):
         observe: Observe | None = None,
         log: Log | None = None,
     ) -> None:
-        self._observation = check_observe(observe)
         self._flow = flow
         self._id = secrets.token_hex(6) if log is None else log.run_id
-        self._driver = Driver(
-            flow.plan if plan is None else plan,
-            flow.calls if calls is None else calls,
-            flow.policy if policy is None else policy,
-            run_id=self._id,
-            input=input,
-            faults=faults,
-            max_parallel=flow.max_parallel,
-            patience=flow.rollback_timeout,
-            on_failure=check_on_failure(on_failure),
-            inherited=inherited,
-            log=log,
-        )
+        try:
+            self._observation = check_observe(observe)
+            self._driver = Driver(
+                flow.plan if plan is None else plan,
+                flow.calls if calls is None else calls,
+                flow.policy if policy is None else policy,
+                run_id=self._id,
+                input=input,
+                faults=faults,
+                max_parallel=flow.max_parallel,
+                patience=flow.rollback_timeout,
+                on_failure=check_on_failure(on_failure),
+                inherited=inherited,
+                log=log,
+            )
+        except BaseException:
+            if log is not None:  # a notebook keeps the error, and with it all that stands here
+                log.rest()
+            raise
 
     def __repr__(self) -> str:
         return f"<FlowRun {self._id} of {self._flow.name}: {self.state}, {len(self.events)} events>"
@@ -81,8 +86,8 @@ class RunLook(RunTelling):
     @property
     def journal(self) -> Path | None:
         """The file in which the run is written down; None if it is not."""
-        log = self._driver.log
-        return None if log is None else log.log.path
+        keeping = self._driver.keeping
+        return None if keeping is None else keeping.log.path
 
     @property
     def lost(self) -> tuple[str, ...]:

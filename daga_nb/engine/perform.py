@@ -53,6 +53,8 @@ class Performer:
         self.threads = Threads()
         self.cancelled = False
         self._cancel = cancel
+        self._looked_at = self._begun = 0  # how many events, and how often the run went forward in them
+        self._called_in: dict[str, int] = {}  # in which of these times each action was called last
 
     async def do(self, node: int) -> Outcome:
         """Call an action."""
@@ -252,10 +254,14 @@ class Performer:
         key = f"{self.run_id}/{name}/do"
         if not self.machine.recoveries:
             return key
-        events = self.machine.events
-        called = [one.seq for one in events if one.node == name and one.state is NodeState.RUNNING]
-        until = called[-1] if called else 0
-        begun = sum(one.node is None and one.state is RunState.RUNNING for one in events[:until])
+        # Each event is looked at once, and not again for each of thousands of rollbacks.
+        for event in self.machine.events[self._looked_at :]:
+            if event.node is None:
+                self._begun += event.state is RunState.RUNNING
+            elif event.state is NodeState.RUNNING:
+                self._called_in[event.node] = self._begun
+        self._looked_at = len(self.machine.events)
+        begun = self._called_in.get(name, 0)
         return f"{key}/{begun}" if begun > 1 else key
 
     def _named(self, node: int, inputs: Sequence[Any]) -> dict[str, Any]:

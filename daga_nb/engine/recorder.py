@@ -32,11 +32,11 @@ class Recorder:
         When the clock was first switched on, in seconds since the epoch.
     """
 
-    __slots__ = ("_log", "_off_at", "_origin", "_run_id", "_untold", "machine", "observers", "started_at")
+    __slots__ = ("_keeping", "_off_at", "_origin", "_run_id", "_untold", "machine", "observers", "started_at")
 
-    def __init__(self, machine: Machine, run_id: str, log: Keeping | None = None) -> None:
+    def __init__(self, machine: Machine, run_id: str, keeping: Keeping | None = None) -> None:
         self.machine = machine
-        self._log = log
+        self._keeping = keeping
         self._untold: deque[Event] = deque()
         self.observers: list[Callable[[Event], object]] = []
         self.started_at: float | None = None
@@ -99,9 +99,9 @@ class Recorder:
         machine = self.machine
         name = machine.plan.names[node]
         event = Event(len(machine.events) + 1, 0.0, name, NodeState.SUCCEEDED, 1, reason)
+        if self._keeping is not None:
+            self._keeping.take(event, node)
         machine.apply(event)
-        if self._log is not None:
-            self._log.take(event, node)
 
     def record(self, node: int | None, state: State, reason: str = "") -> None:
         """Take one state change down, and tell the observers; if there is a log, not before it is in there.
@@ -115,11 +115,11 @@ class Recorder:
         name = None if node is None else machine.plan.names[node]
         attempt = machine.attempt(node, state)
         event = Event(len(machine.events) + 1, perf_counter() - self._origin, name, state, attempt, reason)
-        log = self._log
-        if log is not None:
-            before = None if node is None else machine.states[node]
+        keeping = self._keeping
+        if keeping is not None:
+            # First, as it takes longest: struck here, the machine has no such event, and none is kept.
+            keeping.take(event, node, None if node is None else machine.states[node])
             machine.apply(event)
-            log.take(event, node, before)
             self._untold.append(event)
             return
         machine.apply(event)
@@ -134,8 +134,8 @@ class Recorder:
         DagaError
             If it goes on elsewhere.
         """
-        if self._log is not None:
-            self._log.log.check()
+        if self._keeping is not None:
+            self._keeping.log.check()
 
     def write(self) -> None:
         """Write into the log what is not there yet, then tell the observers of it.
@@ -145,8 +145,8 @@ class Recorder:
         DagaError
             If it cannot be written; then nobody is told, and nothing is lost: it is tried again next time.
         """
-        if self._log is not None:
-            self._log.write()
+        if self._keeping is not None:
+            self._keeping.write()
             while self._untold:
                 self._tell(self._untold.popleft())
 
@@ -158,8 +158,8 @@ class Recorder:
         DagaError
             If it cannot be written.
         """
-        if self._log is not None:
-            self._log.mark(Mark(len(self.machine.events), "called", node))
+        if self._keeping is not None:
+            self._keeping.mark(Mark(len(self.machine.events), "called", node))
             self.write()
 
     def _tell(self, event: Event) -> None:

@@ -8,16 +8,17 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
 from daga_nb.errors import JournalBusy, JournalError
 from daga_nb.journal.foreign import check_head, check_pages, checked_path, has_format, is_empty
+from daga_nb.journal.guard import WAIT, Guard, busy
 from daga_nb.journal.schema import APPLICATION, SCHEMA, VERSION
 
-__all__ = ["LARGEST_TEXT", "LONGEST_TEXT", "Journal", "close_idle", "opened"]
+__all__ = ["LARGEST_TEXT", "LONGEST_TEXT", "Holder", "Journal", "close_idle", "opened"]
 
 LARGEST_TEXT = 64 * 2**20
 """Bytes of the longest text that is read from a journal: the shape of a very large flow."""
@@ -30,10 +31,23 @@ _SETTINGS = (
     "recursive_triggers=ON",  # else INSERT OR REPLACE deletes without asking
 )  # fmt: skip
 _OLDEST = (3, 37)  # the first with STRICT tables
-_WAIT = 0.5  # seconds that the lock of a process which is just ending is waited for
 
 Statement = tuple[str, Sequence[Sequence[Any]]]
 """SQL, and the rows that it is carried out with."""
+
+
+class Holder(Protocol):
+    """What works with one run of a journal, in this process."""
+
+    @property
+    def used(self) -> bool:
+        """Whether it has written anything."""
+
+    def busy(self) -> bool:
+        """Whether the run is being driven by it now."""
+
+    def give_up(self) -> None:
+        """Write nothing more: another one does."""
 
 
 class Journal:
@@ -55,16 +69,19 @@ class Journal:
     def __init__(self, path: Path, *, create: bool) -> None:
         self.path = path
         self.leases = 0
-        self.holders: WeakValueDictionary[str, Any] = WeakValueDictionary()
+        self.holders: WeakValueDictionary[str, Holder] = WeakValueDictionary()
         self._process = os.getpid()
         self._lock = threading.RLock()
-        self._connection = _connected(path, create)
-        try:
+        self._guard = Guard(path)
+        with ExitStack() as undone:
+            undone.callback(self._guard.let_go)
+            self._guard.take()
+            self._connection = _connected(path, create)
+            undone.callback(self._connection.close)
             with _told(path):
                 _prepare(self._connection, path, check=not create)
-        except BaseException:
-            self._connection.close()
-            raise
+            self._guard.settle()
+            undone.pop_all()
 
     def write(self, statements: Sequence[Statement]) -> None:
         """Carry out all the statements in one commit, or none.
@@ -76,19 +93,18 @@ class Journal:
         """
         self._check_ours()
         connection = self._connection
-        with self._lock:
+        with self._lock, _told(self.path):
+            self._guard.check()
             try:
                 connection.execute("BEGIN IMMEDIATE")
                 for sql, rows in statements:
                     connection.executemany(sql, rows)
                 connection.execute("COMMIT")
-            except BaseException as error:
+            except BaseException:
                 if connection.in_transaction:
                     # What is wrong is being raised; that it cannot be taken back either adds nothing to it.
                     with suppress(sqlite3.Error):
                         connection.execute("ROLLBACK")
-                if isinstance(error, _REFUSED):
-                    raise _in_words(self.path, error) from error
                 raise
 
     def read(
@@ -119,6 +135,7 @@ class Journal:
         with self._lock:
             if os.getpid() == self._process:
                 self._connection.close()
+                self._guard.let_go()
 
 
 _open: dict[Path, Journal] = {}
@@ -177,6 +194,8 @@ def _leave_to_the_parent() -> None:
     _opening = threading.RLock()  # a thread that is not here may have it
     if _open:
         inherited: list[Any] = list(_open.values())
+        for journal in _open.values():
+            journal._guard.let_go()
         inherited.append(inherited)
         _open.clear()
         gc.freeze()
@@ -189,23 +208,25 @@ if hasattr(os, "register_at_fork"):
 def _connected(path: Path, create: bool) -> sqlite3.Connection:
     if sqlite3.sqlite_version_info < _OLDEST:
         raise JournalError(f"a journal needs SQLite 3.37, and this Python has {sqlite3.sqlite_version}")
-    if not path.exists():
-        if not create:
-            raise JournalError(f"there is no journal {path}")
-        if not path.parent.is_dir():
-            raise JournalError(f"there is no folder {path.parent} for the journal {path.name}")
-    elif not path.is_file():
-        raise JournalError(f"{path} is no file: a journal is one")
-    else:
-        check_head(path)
-    mode = "rwc" if create else "rw"
-    uri = f"{path.as_uri()}?mode={mode}"
     try:
+        _check_place(path, create)
+        uri = f"{path.as_uri()}?mode={'rwc' if create else 'rw'}"
         return sqlite3.connect(
-            uri, uri=True, timeout=_WAIT, isolation_level=None, check_same_thread=False, cached_statements=64
+            uri, uri=True, timeout=WAIT, isolation_level=None, check_same_thread=False, cached_statements=64
         )
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise JournalError(f"the journal {path} cannot be opened: {error}") from error
+
+
+def _check_place(path: Path, create: bool) -> None:
+    if path.exists():
+        if not path.is_file():
+            raise JournalError(f"{path} is no file: a journal is one")
+        check_head(path)
+    elif not create:
+        raise JournalError(f"there is no journal {path}")
+    elif not path.parent.is_dir():
+        raise JournalError(f"there is no folder {path.parent} for the journal {path.name}")
 
 
 def _prepare(connection: sqlite3.Connection, path: Path, *, check: bool) -> None:
@@ -226,6 +247,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, check: bool) -> None
             connection.execute(statement)
     connection.execute("COMMIT")
     connection.execute("PRAGMA journal_mode=WAL")  # only now, so that the file itself says what it is
+    is_empty(connection)  # whoever asks anything makes the WAL, which is to be guarded
 
 
 # Also what SQLite says of a damaged file need not be text.
@@ -245,10 +267,7 @@ def _in_words(path: Path, error: Exception) -> JournalError:
     code = getattr(error, "sqlite_errorcode", None)
     primary = None if code is None else code & 0xFF
     if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return JournalBusy(
-            f"the journal {path} is in use by another process (another notebook's kernel?): "
-            "end that one, or take another file"
-        )
+        return busy(path)
     if primary == sqlite3.SQLITE_FULL:
         return JournalError(f"the journal {path} cannot be written: the disk is full")
     if primary == sqlite3.SQLITE_READONLY:

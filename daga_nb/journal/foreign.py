@@ -32,7 +32,10 @@ def checked_path(path: str | os.PathLike[str]) -> Path:
         raise JournalError(f"journal={path!r}: it is the path of a file, like 'runs.db'") from None
     if not isinstance(text, str) or not text or "\0" in text or text == ":memory:":
         raise JournalError(f"journal={path!r}: it is the path of a file, like 'runs.db'")
-    return Path(text).resolve()
+    try:
+        return Path(text).resolve()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise JournalError(f"journal={path!r}: no file can be there: {error}") from error
 
 
 def check_head(path: Path) -> None:

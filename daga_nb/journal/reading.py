@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Iterable, Iterator
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from daga_nb.core.entries import Entry
 from daga_nb.core.events import Event
 from daga_nb.core.machine import Machine
 from daga_nb.core.moves import Undo
+from daga_nb.core.states import NodeState
 from daga_nb.engine.log import Mark, Row
+from daga_nb.engine.preview import preview, whole
 from daga_nb.errors import DagaError, JournalError, RecordedError
 from daga_nb.journal.codec import LARGEST_VALUE
 from daga_nb.journal.file import LARGEST_TEXT, Journal
 from daga_nb.journal.head import Shape, hash_of
 
-__all__ = ["MOST_EVENTS", "Kept", "change", "error_in", "is_lost", "read"]
+__all__ = ["MOST_EVENTS", "Kept", "changing", "error_in", "is_lost", "read"]
 
 MOST_EVENTS = 1_000_000
 """Events of the longest run that is read."""
 
 _LONGEST_MESSAGE = 600
 _UNDO = {undo.value: undo for undo in Undo}
+_CALLED = (NodeState.RUNNING, NodeState.ROLLING_BACK)
 
 _HEAD = "SELECT flow, created_at, plan, plan_hash, input FROM run WHERE run_id = ?"
 _EVENTS = """
@@ -76,9 +82,14 @@ class Kept(NamedTuple):
 
     @property
     def resumed(self) -> int:
-        """How often the run was resumed since a call last came to an end."""
+        """How often the run was resumed, and called something, since a call last came to an end.
+
+        Who resumes it and only finds that there is something to decide has called nothing.
+        """
         last = next((row.event.seq for row in reversed(self.rows) if row.outcome and not is_lost(row)), 0)
-        return sum(mark.kind == "resumed" and mark.after >= last for mark in self.marks)
+        resumes = [mark.after for mark in self.marks if mark.kind == "resumed" and mark.after >= last]
+        called = (row for row in self.rows[last:] if row.node is not None and row.event.state in _CALLED)
+        return len({bisect_left(resumes, row.event.seq) for row in called} - {0})
 
     @property
     def waiting(self) -> frozenset[int]:
@@ -94,8 +105,12 @@ class Kept(NamedTuple):
 
     @property
     def released(self) -> bool:
-        """Whether it was released: it never goes on, nor back."""
-        return any(mark.kind == "released" for mark in self.marks)
+        """Whether it was released: it never goes on, nor back.
+
+        If something has happened since, it was not: its release could not be written, so the caller got an
+        error and went on, and what was to say so came into the file with that.
+        """
+        return any(mark.kind == "released" and mark.after == len(self.rows) for mark in self.marks)
 
 
 def read(journal: Journal, run_id: str) -> Kept:
@@ -117,10 +132,11 @@ def read(journal: Journal, run_id: str) -> Kept:
 
 
 def _read(journal: Journal, run_id: str) -> Kept:
-    heads = journal.read(_HEAD, (run_id,), longest=LARGEST_TEXT)
+    asked = (whole(run_id),) if isinstance(run_id, str) else ()
+    heads = journal.read(_HEAD, asked, longest=LARGEST_TEXT) if asked else []
     if not heads:
         raise JournalError(
-            f"there is no run {run_id[:60]!r} in {journal.path}: list_runs(...) shows what there is"
+            f"there is no run {preview(run_id, 60)} in {journal.path}: list_runs(...) shows what there is"
         )
     flow, created_at, plan, plan_hash, input = heads[0]
     if hash_of(plan) != plan_hash:
@@ -128,7 +144,8 @@ def _read(journal: Journal, run_id: str) -> Kept:
     shape = Shape.from_text(plan)
     rows = tuple(_row(fields, shape) for fields in _most(journal, _EVENTS, run_id))
     marks = tuple(_mark(number, fields, shape) for number, fields in _numbered(journal, _MARKS, run_id))
-    entries = tuple(_entry(text) for _, (text,) in _numbered(journal, _ENTRIES, run_id))
+    told = [_entry(text) for _, (text,) in _numbered(journal, _ENTRIES, run_id)]
+    entries = _in_order(told, len(rows))
     machine = _folded(shape, rows, marks)
     return Kept(run_id, flow, created_at, shape, _sized(input), rows, entries, marks, machine)
 
@@ -184,19 +201,35 @@ def _entry(text: str) -> Entry:
         raise JournalError(f"an entry of the ledger cannot be read: {error}") from None
 
 
+def _in_order(entries: list[Entry], events: int) -> tuple[Entry, ...]:
+    """Give the ledger as it would stand if it had been written together with the events.
+
+    It is written at once, by whatever thread tells of an effect: one may overtake another, and one may know
+    of events that never came into the file.
+    """
+    known = [entry._replace(seq=min(entry.seq, events)) for entry in entries]
+    return tuple(sorted(known, key=attrgetter("seq")))
+
+
 def _folded(shape: Shape, rows: tuple[Row, ...], marks: tuple[Mark, ...]) -> Machine:
     machine = Machine(shape.plan, shape.undo, shape.policy)
-    changes = [mark for mark in marks if mark.kind == "undo"]
-    for row in rows:
-        while changes and changes[0].after < row.event.seq:
-            change(machine, changes.pop(0))
+    for row in changing(machine, rows, marks):
         machine.apply(row.event)
-    for mark in changes:
-        change(machine, mark)
     return machine
 
 
-def change(machine: Machine, mark: Mark) -> None:
+def changing(machine: Machine, rows: Iterable[Row], marks: Iterable[Mark]) -> Iterator[Row]:
+    """Give the events one by one, to be applied; in between, change in the machine how actions are undone."""
+    changes = deque(mark for mark in marks if mark.kind == "undo")
+    for row in rows:
+        while changes and changes[0].after < row.event.seq:
+            _change(machine, changes.popleft())
+        yield row
+    for mark in changes:
+        _change(machine, mark)
+
+
+def _change(machine: Machine, mark: Mark) -> None:
     """Take note that an action is undone in another way from now on."""
     assert mark.node is not None
     machine.undo[mark.node] = _UNDO[mark.value]

@@ -19,17 +19,14 @@ from daga_nb.errors import ActionInterrupted, FlowChanged, JournalBusy, JournalE
 from daga_nb.journal.codec import decode
 from daga_nb.journal.file import Journal, opened
 from daga_nb.journal.head import Shape, differences
-from daga_nb.journal.reading import Kept, change, error_in, is_lost, read
+from daga_nb.journal.reading import Kept, changing, error_in, is_lost, read
 from daga_nb.journal.run_log import RunLog
 from daga_nb.journal.told import notes_of
 
 if TYPE_CHECKING:
     from daga_nb.flow import DagaFlow
 
-__all__ = ["MOST_RESUMES", "resume"]
-
-MOST_RESUMES = 5
-"""How often in a row a run may be resumed without anything coming of it."""
+__all__ = ["resume"]
 
 _WHY = "the process ended before it did"
 _WAITED = "the process ended before its retry"
@@ -41,10 +38,10 @@ def resume(
     path: str | os.PathLike[str],
     run_id: str,
     *,
-    faults: Faults = (),
-    on_failure: OnFailure = "rollback",
-    observe: Observe | None = None,
-    most_resumes: int = MOST_RESUMES,
+    faults: Faults,
+    on_failure: OnFailure,
+    observe: Observe | None,
+    most_resumes: int,
 ) -> FlowRun:
     """Give the run, as it stood, ready to go on. See `DagaFlow.resume`."""
     with opened(path, create=False) as journal:
@@ -56,7 +53,8 @@ def resume(
         _restore(run._driver, kept)
         run._history = History(run, notes_of(kept))
         log.take_over(journal)
-        log.rest(run.state.ended)
+        if run.state.ended:
+            log.rest()
         return run
 
 
@@ -90,20 +88,15 @@ def _restore(driver: Driver, kept: Kept) -> None:
     """Bring a fresh run to where the journal's story stops, and mark what was lost there."""
     machine, outcomes = driver.machine, driver.outcomes
     machine.undo[:] = kept.shape.undo
-    changes = [mark for mark in kept.marks if mark.kind == "undo"]
-    for row in kept.rows:
-        while changes and changes[0].after < row.event.seq:
-            change(machine, changes.pop(0))
+    for row in changing(machine, kept.rows, kept.marks):
         _replay(driver, row)
-    for mark in changes:
-        change(machine, mark)
     driver.effects.restore(kept.entries)
     outcomes.find_cause(machine.failures)
     driver.recorder.go_on_from(kept.created_at, kept.rows[-1].event.at if kept.rows else 0.0)
     if machine.run_state.ended:
         return
-    assert driver.log is not None
-    driver.log.mark(Mark(len(kept.rows), "resumed"))
+    assert driver.keeping is not None
+    driver.keeping.mark(Mark(len(kept.rows), "resumed"))
     last = {row.node: row for row in kept.rows}
     waiting = kept.waiting
     found = []

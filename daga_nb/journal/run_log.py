@@ -54,13 +54,10 @@ class RunLog:
         The journal's file.
     run_id
         The run's id.
-    busy
-        Tells whether the run is being driven here now.
     used
         Whether anything was written by this object.
     """
 
-    busy: Callable[[], bool]
     used = False
 
     def __init__(self, path: str | os.PathLike[str], flow: str) -> None:
@@ -92,6 +89,7 @@ class RunLog:
         self.run_id = run_id
         self._journal: Journal | None = None
         self._given_up = False
+        self._busy: Callable[[], bool] = lambda: False
         self._unsure = False  # whether the last write was broken off, and may have been done
 
     def _take(self, journal: Journal) -> None:
@@ -108,7 +106,7 @@ class RunLog:
         self, plan: Plan, undo: Sequence[Undo], policy: Policy, input: Any, busy: Callable[[], bool]
     ) -> None:
         """Take note of what run this is, unless the journal knows."""
-        self.busy = busy
+        self._busy = busy
         if self._resumed:
             return
         try:
@@ -121,6 +119,10 @@ class RunLog:
         except StoryError as error:
             raise JournalError(f"the flow {self._flow[:60]!r} is too large for a journal: {error}") from None
         self._head = (shape, text)
+
+    def busy(self) -> bool:
+        """Whether the run is being driven here now."""
+        return self._busy()
 
     def encode(self, value: Any) -> str:
         """Give a value as text."""
@@ -199,10 +201,10 @@ class RunLog:
         assert self._journal is not None
         return self._journal
 
-    def rest(self, ended: bool) -> None:
-        """Let others have the file, if the run has ended."""
+    def rest(self) -> None:
+        """Let others have the file, until there is something to write."""
         journal = self._journal
-        if ended and journal is not None and not self._given_up:
+        if journal is not None and not self._given_up:
             self._journal = None
             journal.holders.pop(self.run_id, None)
             close_idle(journal)
@@ -214,6 +216,6 @@ def let_go(run: FlowRun) -> None:
     >>> from daga_nb import DagaFlow
     >>> let_go(DagaFlow([(abs, max)]).start())  # it has none
     """
-    keeping = run._driver.log
+    keeping = run._driver.keeping
     if keeping is not None and not run.busy:
-        keeping.log.rest(ended=True)
+        keeping.log.rest()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from daga_nb.core.states import NodeState, RunState, parse_state
+from daga_nb.engine.preview import whole
 from daga_nb.errors import JournalError
 from daga_nb.journal.file import Journal, opened
 from daga_nb.journal.reading import Kept, read
@@ -22,16 +23,16 @@ __all__ = ["Condition", "KeptRun", "KeptRuns", "list_runs"]
 
 Condition = Literal["finished", "open", "dirty", "released"]
 
-MOST_RUNS = 10_000
-"""Runs that are listed at the most, the newest."""
+_MOST = 10_000
 
 _RUNS = """
 SELECT run.run_id, flow, created_at,
   (SELECT max(seq) FROM event WHERE event.run_id = run.run_id),
-  (SELECT max(at) FROM event WHERE event.run_id = run.run_id),
+  (SELECT at FROM event WHERE event.run_id = run.run_id ORDER BY seq DESC LIMIT 1),
   (SELECT state FROM event WHERE event.run_id = run.run_id AND node IS NULL ORDER BY seq DESC LIMIT 1),
   (SELECT count(*) FROM mark WHERE mark.run_id = run.run_id AND kind = 'resumed'),
-  (SELECT count(*) FROM mark WHERE mark.run_id = run.run_id AND kind = 'released')
+  (SELECT count(*) FROM mark WHERE mark.run_id = run.run_id AND kind = 'released' AND after =
+    (SELECT coalesce(max(seq), 0) FROM event WHERE event.run_id = run.run_id))
 FROM run WHERE :flow IS NULL OR flow = :flow ORDER BY created_at DESC, run.rowid DESC LIMIT :most
 """
 
@@ -89,7 +90,7 @@ class KeptRun:
         """
         with opened(self.path, create=False) as journal:
             holder = journal.holders.get(self.run_id)
-            return holder is not None and bool(holder.used)
+            return holder is not None and holder.used
 
     @property
     def lost(self) -> tuple[str, ...]:
@@ -180,7 +181,9 @@ class KeptRuns(Sequence[KeptRun]):
 
 
 def list_runs(path: str | os.PathLike[str], *, flow: str | None = None) -> KeptRuns:
-    """Give what runs a journal has, the newest first: finished, open, or dirty.
+    """Give what runs a journal has, the newest first: finished, open, dirty, or released.
+
+    If there are more than 10,000, the older ones are left out.
 
     Parameters
     ----------
@@ -211,7 +214,7 @@ def list_runs(path: str | os.PathLike[str], *, flow: str | None = None) -> KeptR
     [('trip', 'open', 'running'), ('trip', 'finished', 'succeeded')]
     """
     with opened(path, create=False) as journal:
-        rows = journal.read(_RUNS, {"flow": flow, "most": MOST_RUNS})
+        rows = journal.read(_RUNS, {"flow": None if flow is None else whole(flow), "most": _MOST})
         return KeptRuns(journal.path, [_run(journal, *row) for row in rows])
 
 

@@ -47,16 +47,16 @@ class LabJournals(LabDecisions):
         self._blocked = self._broken = ""
         self._open: Sequence[KeptRun] = ()
         self._found: OpenRun | None = None
-        plan: dict[str, Any] = {"faults": faults, "on_failure": on_failure, "observe": observe}
+        given: dict[str, Any] = {"faults": faults, "on_failure": on_failure, "observe": observe}
         try:
-            run = flow.start(input, **plan, journal=journal)
+            run = flow.start(input, **given, journal=journal)
         except JournalBusy as busy:
             self._blocked = str(busy)
-            run = flow.start(input, **plan)
+            run = flow.start(input, **given)
         self._file = Path(journal).resolve() if journal is not None and self._blocked else run.journal
         self._named = DEFAULT_FILE if journal is None else journal
         if journal is not None and not self._blocked:
-            run = self._look(run, flow, **plan)
+            run = self._look(run, flow, **given)
         super().__init__(run, **options)
 
     # ------------------------------------------------------------------ the switch
@@ -157,7 +157,7 @@ class LabJournals(LabDecisions):
         path = self._run.journal if self._file is None else self._file
         if path is None:
             raise StepError(
-                "this lab has no journal to find a run in: bench.journal = 'runs.db' gives it one"
+                "this lab has no journal to find a run in: set its journal, to 'runs.db' say, first"
             )
         old = self._run
         run = self._flow.resume(path, run_id, on_failure=old.on_failure, observe=old.observe)
