@@ -41,7 +41,7 @@ def test_and_once_more_at_every_gate_of_what_follows(name: str, counts: Callable
         tried = 0
         for gate in share(range(await gates(case)), one_in=4, about=name):
             through = await Cut(case, [gate]).play()
-            for other in share(range(gate + 1, through), one_in=4, about=f"{name} {gate}"):
+            for other in share(range(gate + 1, through), one_in=8, about=f"{name} {gate}"):
                 await Cut(case, [gate, other]).play()
                 tried += 1
         return tried
@@ -63,7 +63,7 @@ def test_what_does_not_end_is_given_up_at_its_deadline(name: str, counts: Callab
             through = await first.play()
             if first.told is not None:  # else it had ended
                 points += [(gate, other) for other in range(gate + 1, through + 1)]
-        chosen = share(points, one_in=5, about=name)
+        chosen = share(points, one_in=10, about=name)
         for gate, other in chosen:
             for way in ("task", "run"):
                 cut = Cut(case, [gate, other], way, rollback_timeout=PATIENCE)

@@ -22,6 +22,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from long import LONG
 
 from daga_nb import journaled
 from daga_nb.errors import DagaError, JournalValueError
@@ -162,7 +163,7 @@ def same(a, b):
     return a == b
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=3000 if LONG else 200, deadline=None)
 @given(VALUES)
 def test_what_comes_back_is_what_went_in(value):
     text = encode(value)
@@ -542,7 +543,7 @@ PIECES = st.sampled_from(
 CHANGES = st.tuples(st.floats(0, 1), st.sampled_from([0, 0, 1, 2, 5]), PIECES)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=5000 if LONG else 300, deadline=None)
 @given(LEAVES | held(LEAVES), st.lists(CHANGES, min_size=1, max_size=4))
 def test_any_text_gives_a_value_or_the_one_error(value, changes):
     text = encode(value)
@@ -572,7 +573,7 @@ TREES = st.recursive(
 )
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=5000 if LONG else 300, deadline=None)
 @given(TREES)
 def test_any_json_gives_a_value_or_the_one_error(tree):
     read_or_refused(json.dumps(tree))

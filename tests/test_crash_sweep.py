@@ -61,7 +61,7 @@ def test_killed_at_a_point_and_again_in_the_recovery(plot, server, folder, count
     usual, every = undisturbed(server, plot, folder / "usual")
     single = double = worst = 0
     labels: Counter[str] = Counter()
-    for at in long.share(range(1, usual.points + 1), one_in=4, about=plot):
+    for at in long.share(range(1, usual.points + 1), one_in=5, about=plot):
         here = folder / f"{at}"
         here.mkdir()
         seen = died(server, plot, here, 0, at)

@@ -335,7 +335,7 @@ class Debugger(RuleBasedStateMachine):
 
 
 Debugger.TestCase.settings = settings(
-    max_examples=5_000 if LONG else 400,
+    max_examples=5_000 if LONG else 250,
     stateful_step_count=25,
     deadline=None,
     derandomize=True,
