@@ -112,10 +112,10 @@ def test_at_a_failure_one_decides_retry_skip_or_roll_back(notebook):
     notebook.node(HOTEL).click()
     notebook.keys("d")
     notebook.see(".dnb-latest", "bench.on_failure = 'rollback'")
-    assert not page.locator(".dnb-pauses input").is_checked()
+    assert not page.get_by_role("checkbox", name="pause at failure").is_checked()
     notebook.keys("d")
     notebook.see(".dnb-latest", "bench.on_failure = 'pause'")
-    assert page.locator(".dnb-pauses input").is_checked()
+    assert page.get_by_role("checkbox", name="pause at failure").is_checked()
     before = notebook.evaluate(PLACES)
     fail(notebook, "hotel")
     assert notebook.evaluate(PLACES) == before
