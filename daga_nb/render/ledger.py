@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from daga_nb.core.states import NodeState
 from daga_nb.core.tally import Row, Verdict
 from daga_nb.render.pandas_table import load_pandas
-from daga_nb.render.text import aligned, elide
+from daga_nb.render.table import Table
+from daga_nb.render.text import elide
 from daga_nb.render.theme import LOOKS, Look
 
 if TYPE_CHECKING:
@@ -63,8 +63,8 @@ class LedgerTable:
     def __init__(self, rows: Sequence[Row]) -> None:
         self._rows = rows
 
-    def _cells(self) -> list[tuple[str, ...]]:
-        return [
+    def _table(self) -> Table:
+        cells = [
             (
                 elide(row.name, _LONGEST),
                 elide(row.key, _LONGEST),
@@ -76,28 +76,17 @@ class LedgerTable:
             )
             for row in self._rows[:MOST_ROWS]
         ]
-
-    @property
-    def _more(self) -> str:
-        return f"and {len(self._rows) - MOST_ROWS} more effects" if len(self._rows) > MOST_ROWS else ""
+        left_out = len(self._rows) - MOST_ROWS
+        more = f"and {left_out} more effects" if left_out > 0 else ""
+        return Table(_HEADS, cells, right=_NUMBERS, none="no effects recorded", more=more)
 
     def __str__(self) -> str:
-        if not self._rows:
-            return "no effects recorded"
-        lines = aligned([_HEADS, *self._cells()], right=_NUMBERS)
-        return "\n".join([*lines, self._more]).rstrip()
+        return str(self._table())
 
     @property
     def html(self) -> str:
         """The table as HTML, with every text escaped."""
-        if not self._rows:
-            return "<p>no effects recorded</p>"
-        head = "".join(f"<th>{head}</th>" for head in _HEADS)
-        body = "".join(
-            f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>" for cells in self._cells()
-        )
-        more = f"<p>{self._more}</p>" if self._more else ""
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
+        return self._table().html
 
     def to_frame(self) -> Any:
         """Give the whole table as a `pandas.DataFrame`.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from html import escape
 from typing import Any, Protocol
 
 from daga_nb.core.states import RunState
 from daga_nb.render.pandas_table import load_pandas
-from daga_nb.render.text import aligned, elide, seconds
+from daga_nb.render.table import Table
+from daga_nb.render.text import elide, seconds
 from daga_nb.render.theme import RUN_LOOKS
 
 __all__ = ["RunRow", "RunsTable"]
@@ -48,8 +48,8 @@ class RunsTable:
     def __init__(self, rows: Sequence[RunRow]) -> None:
         self._rows = rows
 
-    def _cells(self) -> list[tuple[str, ...]]:
-        return [
+    def _table(self) -> Table:
+        cells = [
             (
                 elide(row.run_id),
                 elide(row.flow),
@@ -62,28 +62,17 @@ class RunsTable:
             )
             for row in self._rows[:MOST_ROWS]
         ]
-
-    @property
-    def _more(self) -> str:
-        return f"and {len(self._rows) - MOST_ROWS} older runs" if len(self._rows) > MOST_ROWS else ""
+        left_out = len(self._rows) - MOST_ROWS
+        more = f"and {left_out} older runs" if left_out > 0 else ""
+        return Table(_HEADS, cells, right=_NUMBERS, none="no runs", more=more, style=_style)
 
     def __str__(self) -> str:
-        if not self._rows:
-            return "no runs"
-        return "\n".join([*aligned([_HEADS, *self._cells()], right=_NUMBERS), self._more]).rstrip()
+        return str(self._table())
 
     @property
     def html(self) -> str:
         """The table as HTML, with every text escaped."""
-        if not self._rows:
-            return "<p>no runs</p>"
-        head = "".join(_cell("th", place, head) for place, head in enumerate(_HEADS))
-        body = "".join(
-            f"<tr>{''.join(_cell('td', place, cell) for place, cell in enumerate(cells))}</tr>"
-            for cells in self._cells()
-        )
-        more = f"<p>{self._more}</p>" if self._more else ""
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
+        return self._table().html
 
     def to_frame(self) -> Any:
         """Give the whole table as a `pandas.DataFrame`.
@@ -103,7 +92,7 @@ class RunsTable:
         )
 
 
-def _cell(tag: str, place: int, text: str) -> str:
+def _style(tag: str, place: int) -> str:
     side = "right" if place in _NUMBERS else "left"
     font = "; font-family: ui-monospace, monospace" if tag == "td" and place == 0 else ""
-    return f'<{tag} style="text-align: {side}; white-space: nowrap{font}">{escape(text)}</{tag}>'
+    return f"text-align: {side}; white-space: nowrap{font}"
