@@ -44,6 +44,8 @@ def resume(
     most_resumes: int,
 ) -> FlowRun:
     """Give the run, as it stood, ready to go on. See `DagaFlow.resume`."""
+    if type(most_resumes) is not int or most_resumes < 0:
+        raise JournalError(f"most_resumes={most_resumes!r}: it is a whole number from 0")
     with opened(path, create=False) as journal:
         kept = read(journal, run_id)
         _check_flow(kept, flow)
