@@ -858,6 +858,22 @@ def test_a_rollback_that_failed_is_not_called_again_though_its_action_was_lost(p
     assert words(again) == {"a": "rolled back", "b": "rollback failed", "c": "abandoned"}
 
 
+def test_what_was_lost_before_the_run_turned_back_is_lost_no_more(path):
+    done = []
+    run_id = crashed(done, path, ["b"])
+    gates = {"undo b": Gate()}
+    run = gated(done, gates).resume(path, run_id)
+    die_in(run, *gates.values())
+    again = flow_of(done, CHAIN).resume(path, run_id)
+    assert again.lost == ("b",)
+    assert words(again)["b"] == "rollback failed"
+    play(again.step())
+    once_more = flow_of(done, CHAIN).resume(path, run_id)
+    assert once_more.lost == ()
+    play(once_more.go())
+    assert done == ["do a", "undo b", "undo a"]
+
+
 def test_nor_in_the_process_in_which_it_failed(path):
     done = []
     how = {"b": {"undo_fails": Boom("undo b")}}

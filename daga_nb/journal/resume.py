@@ -30,7 +30,8 @@ __all__ = ["resume"]
 
 _WHY = "the process ended before it did"
 _WAITED = "the process ended before its retry"
-_ENDED_BADLY = (NodeState.FAILED, NodeState.UNKNOWN, NodeState.ROLLBACK_FAILED)
+_UNDECIDED = {False: (NodeState.FAILED, NodeState.UNKNOWN), True: (NodeState.ROLLBACK_FAILED,)}
+"""What a call that was lost has left its action in, going forward and back."""
 
 
 def resume(
@@ -101,12 +102,13 @@ def _restore(driver: Driver, kept: Kept) -> None:
     driver.keeping.mark(Mark(len(kept.rows), "resumed"))
     last = {row.node: row for row in kept.rows}
     waiting = kept.waiting
+    undecided = _UNDECIDED[machine.run_state.back]  # what was lost before the run turned back is decided
     found = []
     for node, state in enumerate(machine.states):
         if state is NodeState.RUNNING or state is NodeState.ROLLING_BACK:
             _lose(driver, node, waited=node in waiting)
             found.append(node)
-        elif state in _ENDED_BADLY and is_lost(last[node]):
+        elif state in undecided and is_lost(last[node]):
             found.append(node)  # by an earlier process, which ended before it called it again
     driver.lost = tuple(found)
     outcomes.broken_off.update(found)
