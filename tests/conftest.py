@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 from counts import counted, counts, lines
 from long import extent
@@ -10,6 +12,12 @@ from daga_nb.journal import kinds
 from daga_nb.meta import DagaMeta
 
 __all__ = ["counts"]
+
+
+def pytest_collection_finish(session):
+    """Keep the collector from looking through all the tests and libraries, each time that a test asks it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

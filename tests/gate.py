@@ -7,9 +7,6 @@ from typing import Any
 
 Mark = tuple[str, str]
 
-# What is there already is not looked at again each time that `watched` looks for what was thrown away.
-gc.freeze()
-
 # How often the loop turns until whatever can move has moved: an action ends, the run wakes, the next starts.
 _TURNS = 12
 

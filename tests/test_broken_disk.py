@@ -27,15 +27,6 @@ from daga_nb.journal import file
 pytestmark = pytest.mark.timeout(60)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _what_was_there_before():
-    """Let the collector, which is called often here, leave alone what other tests have left."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
 class World:
     """What the actions of one run do, and whether it was written down before that they would."""
 

@@ -24,15 +24,6 @@ from daga_nb.journal.schema import APPLICATION, VERSION
 pytestmark = pytest.mark.timeout(900 if LONG else 60)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _what_was_there_before():
-    """Let the collector, which is called often here, leave alone what other tests have left."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
 CHAIN = [("a", "b"), ("b", "c")]
 REFUSED = (JournalError, JournalValueError)
 
