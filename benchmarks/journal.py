@@ -139,16 +139,21 @@ class Runs:
     def __init__(self, case: Case) -> None:
         self.case = case
         self._turnstile = Turnstile()
-        actions = [self._action() for _ in case.graph]
+        self._failed: set[int] = set()
+        actions = [self._action(node) for node in case.graph]
         options = {"retries": 1} if case.retried else {}
         self.flow: DagaFlow[Any, Any] = DagaFlow(
             nx.relabel_nodes(case.graph, dict(enumerate(actions))), name=case.name, **options
         )
+        self._faults = [Fault.raising(RuntimeError("planted"), at=self.flow.plan.names[-1], where="after")]
 
-    def _action(self) -> DagaAction[Any, Any]:
+    def _action(self, node: int) -> DagaAction[Any, Any]:
         async def work(results: list[Any]) -> str:
             if self.case.one_by_one:
                 await self._turnstile.through()
+            if self.case.retried and node not in self._failed:
+                self._failed.add(node)
+                raise TimeoutError("no answer")
             return "reserved until the end of the month"
 
         action: DagaAction[Any, Any] = DagaAction(work)
@@ -158,12 +163,8 @@ class Runs:
     def run(self, path: Path | None) -> FlowRun:
         """Run it once, with a journal or without."""
         self._turnstile = Turnstile()
-        faults = []
-        if self.case.back:
-            faults = [Fault.raising(RuntimeError("planted"), at=self.flow.plan.names[-1], where="after")]
-        elif self.case.retried:
-            faults = [Fault.flaky(1, at=name) for name in self.flow.plan.names]
-        run = self.flow.start(17, faults=faults, journal=path)
+        self._failed = set()
+        run = self.flow.start(17, faults=self._faults if self.case.back else (), journal=path)
         run.subscribe(lambda event: self._turnstile.written(event))
         try:
             asyncio.run(run.finish())

@@ -19,7 +19,7 @@ from daga_nb import list_runs
 from daga_nb.errors import JournalError, JournalValueError
 from daga_nb.journal import file, foreign, reading
 from daga_nb.journal.head import hash_of
-from daga_nb.journal.schema import APPLICATION, VERSION
+from daga_nb.journal.schema import APPLICATION, PAGE, VERSION
 
 pytestmark = pytest.mark.timeout(900 if LONG else 60)
 
@@ -186,7 +186,7 @@ def test_what_is_no_journal_is_refused_and_stays_as_it_is(path, run_id, make, sa
         flow_of([], CHAIN).start(1, journal=path)
 
 
-@pytest.mark.parametrize("pages", [None, 2**33 // 4096])
+@pytest.mark.parametrize("pages", [None, 2**33 // PAGE])
 def test_a_file_of_many_gigabytes_of_nothing_is_read_soon(path, run_id, pages):
     with path.open("r+b") as opened:
         if pages is not None:  # and it says so itself
@@ -338,14 +338,14 @@ def _changed(good, rng):
     found = bytearray(good)
     for _ in range(rng.choice([1, 1, 4, 40])):
         at = rng.choice(
-            [rng.randrange(len(found)), rng.randrange(512), rng.randrange(len(found) // 4096) * 4096]
+            [rng.randrange(len(found)), rng.randrange(512), rng.randrange(len(found) // PAGE) * PAGE]
         )
         found[at] = rng.choice([0, 255, rng.randrange(256), found[at] ^ 1 << rng.randrange(8)])
     if rng.random() < 0.2:
         del found[rng.randrange(len(found)) :]
     if rng.random() < 0.1:
-        page, other = (rng.randrange(len(good) // 4096) * 4096 for _ in range(2))
-        found[page : page + 4096] = good[other : other + 4096]
+        page, other = (rng.randrange(len(good) // PAGE) * PAGE for _ in range(2))
+        found[page : page + PAGE] = good[other : other + PAGE]
     return bytes(found)
 
 

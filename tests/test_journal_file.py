@@ -148,7 +148,7 @@ print(json.dumps([at, done, result == ["h" * 4000], run.state.word]))
 
 @pytest.mark.skipif(not hasattr(signal, "SIGXFSZ"), reason="a process cannot bound its files here")
 def test_a_file_that_may_grow_no_more_and_then_may_again(path):
-    told, (at, done, right, word) = said(python(FULL, path, 100_000))
+    told, (at, done, right, word) = said(python(FULL, path, 30_000))
     assert f"the journal {path} cannot be " in told
     assert 1 <= at < 8
     assert done == [f"do {name}" for name in "abcdefgh"], "each once"
@@ -183,10 +183,12 @@ def test_a_disk_that_is_full_and_then_is_not(small_disk, done):
     for work in (run.finish, run.rollback):
         with pytest.raises(JournalError, match="cannot be written: the disk is full"):
             play(work())
-    assert done == ["do a"], "what is not written down is neither done nor undone"
+    # A row of some bytes, that b is about to be called, may still have found room in the file's last block.
+    assert done in (["do a"], ["do a", "do b"]), "what is not written down is neither done nor undone"
+    did = [*done]
     filler.unlink()
     play(run.rollback())
-    assert done == ["do a", "undo a"]
+    assert done == [*did, *(f"un{one}" for one in reversed(did))]
     assert [kept.condition for kept in list_runs(path)] == ["finished"]
 
 

@@ -80,7 +80,8 @@ def _told(error: BaseException) -> str:
         error = error.__cause__
     head = describe(error, 1000)
     lines = []
-    for frame in traceback.extract_tb(error.__traceback__, limit=-30):
+    walked = traceback.walk_tb(error.__traceback__)
+    for frame in traceback.StackSummary.extract(walked, limit=-30, lookup_lines=False):
         if not frame.filename.startswith(_OURS):
             lines.append(f"  {frame.name}, line {frame.lineno}")
             if frame.line:

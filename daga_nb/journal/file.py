@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 from daga_nb.errors import JournalBusy, JournalError
 from daga_nb.journal.foreign import check_head, check_pages, checked_path, has_format, is_empty
 from daga_nb.journal.guard import WAIT, Guard, busy
-from daga_nb.journal.schema import APPLICATION, SCHEMA, VERSION
+from daga_nb.journal.schema import APPLICATION, PAGE, SCHEMA, VERSION
 
 __all__ = ["LARGEST_TEXT", "LONGEST_TEXT", "Holder", "Journal", "close_idle", "opened"]
 
@@ -93,18 +93,20 @@ class Journal:
         """
         self._check_ours()
         connection = self._connection
-        with self._lock, _told(self.path):
+        with self._lock:
             self._guard.check()
             try:
                 connection.execute("BEGIN IMMEDIATE")
                 for sql, rows in statements:
                     connection.executemany(sql, rows)
                 connection.execute("COMMIT")
-            except BaseException:
+            except BaseException as error:
                 if connection.in_transaction:
                     # What is wrong is being raised; that it cannot be taken back either adds nothing to it.
                     with suppress(sqlite3.Error):
                         connection.execute("ROLLBACK")
+                if isinstance(error, _REFUSED):
+                    raise _in_words(self.path, error) from error
                 raise
 
     def read(
@@ -239,6 +241,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, check: bool) -> None
         check_pages(connection, path)
     # NORMAL could lose the last commits when the power fails: a saga that forgets what it did undoes nothing.
     connection.execute("PRAGMA synchronous=FULL")
+    connection.execute(f"PRAGMA page_size={PAGE}")
     connection.execute("BEGIN IMMEDIATE")  # from here on the file is this process's
     if is_empty(connection):
         connection.execute(f"PRAGMA application_id={APPLICATION}")

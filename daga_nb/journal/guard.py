@@ -30,7 +30,7 @@ def busy(path: Path) -> JournalBusy:
     )
 
 
-def _gone(path: Path) -> JournalError:
+def _gone(path: str) -> JournalError:
     return JournalError(
         f"{path} was moved, deleted or replaced while it was in use: nothing more is written there, "
         "nor called. Put it back; or restart this kernel, and resume from what is there"
@@ -49,7 +49,7 @@ class Guard:
         self._path = path
         self._wal = Path(f"{path}-wal")
         self._locked: IO[bytes] | None = None
-        self._known: list[os.stat_result] = []
+        self._known: list[tuple[str, int, int]] = []  # what is asked before each commit is plain numbers
 
     def take(self) -> None:
         """Lock the WAL that is there, before SQLite touches it, and would clear it away in the end.
@@ -73,8 +73,12 @@ class Guard:
         JournalBusy, JournalError
             If another process has it, or it is not there.
         """
-        self._known = [self._found(path) for path in (self._path, self._wal)]
-        if self._locked is None or not os.path.samestat(os.fstat(self._locked.fileno()), self._known[1]):
+        found = [self._found(str(path)) for path in (self._path, self._wal)]
+        self._known = [
+            (str(path), now.st_ino, now.st_dev)
+            for path, now in zip((self._path, self._wal), found, strict=True)
+        ]
+        if self._locked is None or not os.path.samestat(os.fstat(self._locked.fileno()), found[1]):
             self.let_go()
             self.take()
 
@@ -86,8 +90,9 @@ class Guard:
         JournalError
             If it is another one, or none.
         """
-        for path, known in zip((self._path, self._wal), self._known, strict=True):
-            if not os.path.samestat(self._found(path), known):
+        for path, inode, device in self._known:
+            found = self._found(path)
+            if found.st_ino != inode or found.st_dev != device:
                 raise _gone(path)
 
     def let_go(self) -> None:
@@ -97,7 +102,7 @@ class Guard:
             self._locked = None
 
     @staticmethod
-    def _found(path: Path) -> os.stat_result:
+    def _found(path: str) -> os.stat_result:
         try:
             return os.stat(path)
         except OSError as error:

@@ -9,13 +9,16 @@ trust schemas. That values are JSON is checked where they are read.
 
 from __future__ import annotations
 
-__all__ = ["APPLICATION", "SCHEMA", "VERSION"]
+__all__ = ["APPLICATION", "PAGE", "SCHEMA", "VERSION"]
 
 APPLICATION = 0x64616761
 """What SQLite's ``application_id`` says of a journal: "daga" in ASCII."""
 
 VERSION = 1
 """The version of the tables, as SQLite's ``user_version``."""
+
+PAGE = 1024
+"""Bytes of a page of a new file: a commit is a few short rows, and it writes whole pages. SQLite itself has 4096."""
 
 _TABLES = """
 CREATE TABLE run(
