@@ -6,6 +6,10 @@ BIN := $(VENV)/bin
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 CODE := daga_nb tests benchmarks tools notebooks
+# One more than there are cores: tests wait for kernels and browsers.
+WORKERS := $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
+# Tests start hundreds of processes, which would each compile all of it.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help lab test test-long lint format types unit bench notebooks picture clean
 
@@ -45,9 +49,9 @@ ifeq ($(CI),true)
 	@echo "CI=true leaves nothing out, and there is no Chromium for the browser tests" >&2; exit 1
 endif
 endif
-	$(BIN)/python -m pytest $(LIMIT) -n auto -m "not browser"
+	$(BIN)/python -m pytest $(LIMIT) -n $(WORKERS) --dist worksteal -m "not browser"
 ifneq ($(CHROMIUM),)
-	$(BIN)/python -m pytest $(LIMIT) -n 2 --dist loadfile -m "browser and not alone"
+	$(BIN)/python -m pytest $(LIMIT) -n $(WORKERS) --dist loadfile -m "browser and not alone"
 	$(BIN)/python -m pytest $(LIMIT) -m alone
 endif
 ifeq ($(CHROMIUM),)

@@ -165,7 +165,7 @@ def small_disk(tmp_path):
     if not mounted:
         pytest.skip("no small disk can be mounted here")
     yield folder
-    _call("umount", folder)
+    _call("umount", "--lazy", folder)  # after a test that failed, its files may still be open
 
 
 def test_a_disk_that_is_full_and_then_is_not(small_disk, done):

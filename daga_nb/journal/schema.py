@@ -18,7 +18,7 @@ VERSION = 1
 """The version of the tables, as SQLite's ``user_version``."""
 
 PAGE = 1024
-"""Bytes of a page of a new file: a commit is a few short rows, and it writes whole pages. SQLite itself has 4096."""
+"""Bytes of a page of a new file: a commit is a few short rows, and it writes whole pages."""
 
 _TABLES = """
 CREATE TABLE run(

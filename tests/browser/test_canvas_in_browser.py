@@ -321,8 +321,14 @@ def test_a_graph_too_long_to_be_read_is_followed_batch_by_batch(notebook):
     })"""
     notebook.wait(f"document.querySelector('.dnb-band[data-front]')?.textContent && {seen}(1)")
     notebook.wait("graphs[0].dataset.distance !== 'farthest'")
+    wide = page.evaluate("document.querySelector('.dnb-graph').clientWidth")
+    page.set_viewport_size({"width": 1200, "height": 1000})
+    notebook.wait(f"graphs[0].clientWidth < {wide} - 50 && graphs[0].dataset.distance !== 'farthest'")
+    notebook.wait(f"{seen}(1)")
     page.keyboard.press("0")
     page.wait_for_selector(".dnb-graph[data-distance=farthest]")
+    notebook.run_cell("await bench.run.rollback('enough'); None")
+    notebook.wait(f"graphs[0].dataset.distance !== 'farthest' && {seen}(0)")
 
 
 def test_it_stands_in_boxes_and_tabs_as_other_widgets_do(notebook):

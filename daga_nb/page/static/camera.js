@@ -4,6 +4,8 @@
 const NEAREST = 3;
 const FARTHEST = 0.05;
 const MARGIN = 5;
+const FOLLOW_BELOW = 0.27;
+const FOLLOW_GAIN = 1.25;
 /** What cards show is less and larger from afar; see graph.css. @type {[string, number][]} */
 const DISTANCES = [["near", 0.62], ["middle", 0.36], ["far", 0.27]];
 
@@ -20,18 +22,19 @@ class Camera {
     this.measured = null;
     this.world = world;
     this.scale = 1;
-    this.whole = 1;
     this.x = 0;
     this.y = 0;
     this.width = 1;
     this.height = 1;
     this.fitting = true;
+    /** What is shown instead of the whole, if that is too long to be read. @type {number[] | null} */
+    this.followed = null;
     this.moved = false;
     frame.addEventListener("wheel", (/** @type {WheelEvent} */ event) => this.wheel(event), { passive: false });
     frame.addEventListener("pointerdown", (/** @type {PointerEvent} */ event) => this.grab(event));
     this.observer = new ResizeObserver(() => {
       this.measured = null;
-      if (this.fitting) this.fit();
+      if (this.fitting) this.fit(this.followed);
       else this.apply();
     });
     this.observer.observe(frame);
@@ -67,23 +70,38 @@ class Camera {
   /**
    * @param {number} width
    * @param {number} height
+   * @param {number[] | null} followed
    */
-  show(width, height) {
+  show(width, height, followed) {
     this.width = width;
     this.height = height;
     this.measured = null;
-    this.fit();
+    this.fit(followed);
   }
 
-  fit() {
+  /**
+   * Show another part of the graph, unless the reader has chosen one.
+   * @param {number[]} box x, y, width, height
+   */
+  follow(box) {
+    if (this.fitting) this.fit(box);
+  }
+
+  /**
+   * Show the whole graph; or, if that is too long to be read, the part that is `followed`.
+   * @param {number[] | null} [followed] x, y, width, height
+   */
+  fit(followed = null) {
+    this.followed = followed;
     const box = this.size;
     if (!box.width || !box.height) return;
     const scale = Math.min((box.width - 2 * MARGIN) / this.width, (box.height - 2 * MARGIN) / this.height, 1.35);
-    this.whole = this.scale = Math.max(scale, FARTHEST);
+    this.scale = Math.max(scale, FARTHEST);
     this.x = (box.width - this.width * this.scale) / 2;
     this.y = (box.height - this.height * this.scale) / 2;
     this.fitting = true;
-    this.apply();
+    if (followed && scale < FOLLOW_BELOW && this.closest(followed) > this.scale * FOLLOW_GAIN) this.visit(followed);
+    else this.apply();
   }
 
   /**

@@ -5,8 +5,6 @@ const LOWEST = 210;
 const LOWEST_IN_LAB = 340;
 const HIGHEST = 470;
 const AROUND_GRAPH = 440;
-const FOLLOW_BELOW = 0.27;
-const FOLLOW_GAIN = 1.25;
 
 class Stage {
   /**
@@ -46,9 +44,9 @@ class Stage {
     const focused = this.graph.frame.contains(document.activeElement);
     this.graph.draw(layout);
     if (focused) this.graph.cards[this.graph.selected]?.element.focus({ preventScroll: true });
-    this.head && this.front(this.head);
+    this.head && this.graph.front(this.head.front, this.head.way);
     this.size();
-    this.camera.show(layout.width, layout.height);
+    this.camera.show(layout.width, layout.height, this.band());
   }
 
   /** The height depends on the layout, the width and the window, never on the states. */
@@ -87,11 +85,17 @@ class Stage {
 
   /** @param {any} head */
   front(head) {
+    const { front, way } = this.head ?? {};
     this.head = head;
     this.graph.front(head.front, head.way);
-    const band = this.graph.layout?.bands[head.front - 1];
-    const { fitting, whole } = this.camera;
-    if (band && fitting && whole < FOLLOW_BELOW && this.camera.closest(band) > whole * FOLLOW_GAIN) this.camera.visit(band);
+    // Once for each batch: who looks at the whole in between has asked for it.
+    const band = this.band();
+    if (band && (front !== head.front || way !== head.way)) this.camera.follow(band);
+  }
+
+  /** Where the run is: x, y, width, height. */
+  band() {
+    return this.graph.layout?.bands[this.head?.front - 1] ?? null;
   }
 
   /** @param {Event} event */
