@@ -62,6 +62,8 @@ class Kept:
             sql = "SELECT seq, node, state, attempt, reason, outcome, value FROM event WHERE run_id = ?"
             self.rows = journal.read(f"{sql} ORDER BY seq", (run_id,))
             self.entries = journal.read("SELECT entry FROM entry WHERE run_id = ? ORDER BY number", (run_id,))
+            sql = "SELECT after, kind FROM mark WHERE run_id = ? ORDER BY number"
+            self.marks: list[tuple[int, str]] = journal.read(sql, (run_id,))
         self.story = [
             (seq, None if node is None else names[node], state, attempt, reason)
             for seq, node, state, attempt, reason, _, _ in self.rows
@@ -221,6 +223,7 @@ def judge(lived: Lived, path: Path) -> None:
     assert not kept.open, f"left open: {kept.open}"
     check_calls(plot, world, kept)
     check_ledger(world, kept)
+    lived.features["turned in a later process"] += _judge_turned(kept, plot)
     rounds = rounds_in(kept, lived.life.person, lived.crashes)
     free = lived.life.person != "nobody" or plot.max_parallel is not None
     model = Rounds(plot.saga, plot.policies, rounds, free=free)
@@ -280,6 +283,26 @@ def rounds_in(kept: Kept, person: str, crashes: int) -> list[Round]:
             if state == "ROLLBACK_FAILED" and reason == GONE:
                 one.undo_lost.add((node, undos[node]))
     return rounds
+
+
+def _judge_turned(kept: Kept, plot: Plot) -> int:
+    """Nothing is called forward any more once it is written that the run is to be rolled back."""
+    later = 0
+    for number, (after, kind) in enumerate(kept.marks):
+        if kind != "turning":
+            continue
+        later += any(one == "resumed" for _, one in kept.marks[number:])
+        passed = any(
+            node in plot.policies.pivots and state == "SUCCEEDED" for _, node, state, *_ in kept.story[:after]
+        )
+        for _, node, state, *_ in kept.story[after:]:
+            passed = passed or (node in plot.policies.pivots and state == "SUCCEEDED")
+            if passed or (node is None and state == "ROLLING_BACK"):
+                break
+            assert node is None or state != "RUNNING", f"{node} is called although the run is to turn back"
+        else:
+            raise AssertionError("it was to be rolled back, and was not")
+    return later
 
 
 _MARKS = {"RUNNING": "do+", "SUCCEEDED": "do-", "FAILED": "do-", "UNKNOWN": "do-", "ROLLING_BACK": "undo+"}

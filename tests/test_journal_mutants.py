@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import test_resume
+import test_turning
 from helpers import Boom, flow_of
 from lives import live, random_life
 from strategies import MAY_NOT_FIRE
@@ -438,6 +439,27 @@ def the_errors_of_rollbacks_are_forgotten(patch: pytest.MonkeyPatch) -> None:
 @mutant()
 def why_the_run_turned_back_is_forgotten(patch: pytest.MonkeyPatch) -> None:
     restored(patch, lambda driver: setattr(driver.outcomes, "cause", None))
+
+
+@mutant(test_turning.test_a_step_is_a_step_back)
+def a_decision_to_turn_back_is_not_written(patch: pytest.MonkeyPatch) -> None:
+    right = Keeping.mark
+
+    def mark(self: Keeping, told: Any) -> None:
+        if told.kind != "turning":
+            right(self, told)
+
+    patch.setattr(Keeping, "mark", mark)
+
+
+@mutant(test_turning.test_a_step_is_a_step_back)
+def a_decision_to_turn_back_is_forgotten(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Kept, "turning", "")
+
+
+@mutant(test_turning.test_what_came_too_late_for_a_pivot_is_not_remembered)
+def a_pivot_does_not_make_a_decision_come_too_late(patch: pytest.MonkeyPatch) -> None:
+    restored(patch, lambda driver: setattr(driver, "closing", "too late"))
 
 
 @mutant()

@@ -30,19 +30,21 @@ def page_of(scene: Scene, path: Any, **options: Any) -> Page:
     return Page(lab(scene.flow, 7, journal=path, speed=1.0, **options))
 
 
-async def cut_off(path: Any, where: str, **options: Any) -> str:
+async def cut_off(path: Any, where: str, *, turned: bool = False, **options: Any) -> str:
     """Begin a run that is cut off while `where` runs, as if its process had ended; give its id."""
     scene = Scene(**options)
     scene.gate(where)
     run = scene.flow.start(7, journal=path)
     driven = asyncio.ensure_future(run.go())
     await turns()
+    asked = asyncio.ensure_future(run.rollback()) if turned else None
+    await turns()
     run._driver.keeping.log.give_up()  # a dead process writes nothing more
     journal = file._open.pop(path.resolve())
     journal.close()
     driven.cancel()
     scene.gates[where].open()
-    await asyncio.gather(driven, return_exceptions=True)
+    await asyncio.gather(driven, *[asked] if asked else [], return_exceptions=True)
     return run.id
 
 
@@ -166,13 +168,30 @@ def test_resume_goes_on_with_it_and_calls_again_what_may_be(path):
     play(main())
 
 
+def test_who_had_asked_for_a_rollback_is_offered_nothing_else(path):
+    async def main() -> None:
+        await cut_off(path, "c", turned=True)
+        scene = Scene()
+        page = page_of(scene, path)
+        await page.open()
+        assert page.facts["notice"]["then"] == "Resume: the rollback (rolled back by request)"
+        assert page.facts["next"] == "next: the rollback (rolled back by request)"
+        assert {"resume", "run", "rollback", "leave"} <= set(page.facts["can"])
+        assert not {"retry", "skip", "fix", "step"} & set(page.facts["can"])
+        await page.click(cmd="resume")
+        assert scene.done == ["undo c", "undo b", "undo a"]
+        assert page.widget.run.state is RunState.ROLLED_BACK
+
+    play(main())
+
+
 def test_resume_rolls_back_what_may_not_be_called_again(path):
     async def main() -> None:
         await cut_off(path, "c")
         scene = Scene()
         page = page_of(scene, path)
         await page.open()
-        assert page.facts["notice"]["then"].startswith("Resume: rolling back, because of ")
+        assert page.facts["notice"]["then"].startswith("Resume: the rollback (")
         going = "going on rolls back, or retry, or skip with a value"
         assert page.facts["next"] == f"nobody knows whether c happened; {going}"
         await page.click(cmd="resume")

@@ -30,7 +30,7 @@ LEAST = {"deaths": 150, "calls again": 100, "lost actions turned back": 40, "los
 LEAST |= {"ways back after a death": 5, "values by hand": 10, "aborted": 10, "cut by a cancel": 5}
 LEAST |= {"past a pivot": 10, "retries": 40, "rollback retries": 5, "rollbacks failed": 20, "kept": 5}
 LEAST |= {"stopped": 5, "eager": 50, "bounded": 50, "own order": 20, "effects told": 300, "textbook": 10}
-LEAST |= {"as without a death": 5}
+LEAST |= {"as without a death": 5, "turned in a later process": 1}
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from crashed import CHAIN, crashed, die_in, gated
 from helpers import Boom, Gate, action, flow_of, play, told, words
 
 from daga_nb import DagaAction, DagaFlow, DagaFlowError, Fault, Retries, Story, list_runs
@@ -17,44 +18,10 @@ from daga_nb.errors import (
 )
 from daga_nb.journal.file import Journal
 
-CHAIN = [("a", "b"), ("b", "c")]
-
 
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "runs.db"
-
-
-def die_in(run, *gates, drive=None):
-    """Let the loop of a run be closed when all of these gates are reached: nothing of it goes on any more."""
-    loop = asyncio.new_event_loop()
-    loop.set_exception_handler(lambda loop, context: None)  # "task was destroyed": that is what dying is
-
-    async def until():
-        task = asyncio.ensure_future(run.go() if drive is None else drive())
-        for gate in gates:
-            await gate.reached.wait()
-        return task
-
-    loop.run_until_complete(until())
-    loop.close()
-
-
-def gated(done, gates, edges=CHAIN, how=None, **options):
-    """Give a flow of actions of which those with a gate stop there, before they do anything."""
-    given = {name: dict(some) for name, some in (how or {}).items()}
-    for name, gate in gates.items():
-        where = "before_undo" if name.startswith("undo ") else "before"
-        given.setdefault(name.removeprefix("undo "), {})[where] = gate.wait
-    return flow_of(done, edges, how=given, **options)
-
-
-def crashed(done, path, stop, *, how=None, edges=CHAIN, **options):
-    """Give the id of a run that died while everything in `stop` was being called."""
-    gates = {name: Gate() for name in stop}
-    run = gated(done, gates, edges, how, **options).start(17, journal=path)
-    die_in(run, *gates.values())
-    return run.id
 
 
 def test_it_goes_on_where_it_stood(path):
@@ -84,7 +51,7 @@ def test_what_was_lost_is_unknown_and_nothing_is_called_or_written_yet(path):
     run = flow_of(done, CHAIN).resume(path, run_id)
     assert words(run) == {"a": "succeeded", "b": "unknown", "c": "pending"}
     assert run.lost == ("b",)
-    assert str(run.next) == "next: rolling back, because of b unknown"
+    assert str(run.next) == "next: the rollback (b unknown)"
     assert done == ["do a"]
     assert list_runs(path)[0] == before
 

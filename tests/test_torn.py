@@ -25,7 +25,7 @@ from daga_nb.errors import JournalError
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are made by fork")
 
 PLOT = "diamond that fails"
-STEP = 512
+STEP = 128
 WAL_HEADER, FRAME_HEADER = 32, 24
 
 
@@ -114,7 +114,7 @@ def test_a_journal_that_is_cut_has_what_was_written_before(torn, counts):
         for at in cuts:
             for tail in (b"", bytes(len(wal) - at)):  # gone; or there, and never written
                 assert story(torn.with_wal(wal[:at] + tail, folder / "cut")) == torn.left(at), at
-    counts("a WAL cut at every 512 bytes", cuts=len(cuts), ways=2 * len(cuts))
+    counts(f"a WAL cut at every {STEP} bytes", cuts=len(cuts), ways=2 * len(cuts))
 
 
 def test_a_journal_with_a_byte_that_is_another_has_what_was_written_before(torn, counts):

@@ -91,7 +91,7 @@ class NextStep(NamedTuple):
             before = "it" if len(self.again) == 1 else "they"
             return f"next: {what}{_some(self.again)} once more, as the process ended before {before} did"
         if self.turning:
-            return f"next: rolling back, because of {self.turning}"
+            return f"next: the rollback ({self.turning})"
         if self.undecided:
             forward = self.state is RunState.RUNNING
             failed = self._what_failed

@@ -99,7 +99,10 @@ class RunDecisions(RunTrial):
     @property
     def undecided(self) -> tuple[str, ...]:
         """The actions that failed, or going back whose rollback did, and that can be tried again."""
-        return tuple(self.plan.names[node] for node in self._driver.machine.undecided())
+        driver = self._driver
+        if driver.closing and not driver.machine.run_state.back:
+            return ()
+        return tuple(self.plan.names[node] for node in driver.machine.undecided())
 
     async def retry(self, *names: str) -> tuple[Event, ...]:
         """Call what failed once more, as a new attempt, and give its events. Never raises for an action.
@@ -207,6 +210,8 @@ class RunDecisions(RunTrial):
         driver = self._driver
         driver.seat.check_free()
         driver.recorder.check()
+        if driver.closing and not driver.machine.run_state.back:
+            raise StepError(f"the run is about to be rolled back ({driver.closing}): nothing is tried again")
         failed = driver.machine.undecided()
         if not names:
             if not failed:

@@ -22,7 +22,7 @@ from daga_nb.engine.fault_plan import Faults
 from daga_nb.engine.inflight import InFlight
 from daga_nb.engine.inherit import NOTHING_INHERITED, Inherited
 from daga_nb.engine.keeping import Keeping
-from daga_nb.engine.log import Log
+from daga_nb.engine.log import Log, Mark
 from daga_nb.engine.outcomes import Outcomes
 from daga_nb.engine.perform import Performer
 from daga_nb.engine.planted import PlantedFaults
@@ -329,6 +329,8 @@ class Driver(Bearings):
         """Let nothing more start forward, and roll back once what runs is through."""
         if not self.closing and self.machine.run_state in _CAN_TURN_BACK and self.machine.pivot is None:
             self.closing = reason
+            if self.keeping is not None:  # what runs may take its time, and the process may end meanwhile
+                self.keeping.mark(Mark(len(self.machine.events), "turning", value=reason))
         self._bell.ring()
 
     def cancel(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from daga_nb.core.entries import Entry
 from daga_nb.core.events import Event
 from daga_nb.core.machine import Machine
-from daga_nb.core.states import NodeState
+from daga_nb.core.states import NodeState, RunState
 from daga_nb.engine.log import Log, Mark, Row
 from daga_nb.engine.outcomes import Outcome, Outcomes
 from daga_nb.engine.preview import traceback_of, whole
@@ -87,6 +87,8 @@ class Keeping:
         with self._lock:
             self._let_go_of_what_did_not_happen()
             self._rows.append(row)
+            if event.state is RunState.ROLLING_BACK and not self._failing:  # else it may be written already
+                self._marks = [mark for mark in self._marks if mark.kind != "turning"]
 
     def _let_go_of_what_did_not_happen(self) -> None:
         while self._rows and self._rows[-1].event.seq > len(self._machine.events):

@@ -50,16 +50,16 @@ class Mark(NamedTuple):
     after
         After how many events.
     kind
-        ``"resumed"``; ``"released"``; ``"undo"``: `node` is undone in another way from now on; ``"waits"``:
-        its retry is still to come; ``"called"``: that has come.
+        ``"resumed"``; ``"released"``; ``"turning"``: it will be rolled back; ``"undo"``: `node` is undone in
+        another way from now on; ``"waits"``: its retry is still to come; ``"called"``: that has come.
     node
         The number of the action, of the last three.
     value
-        What undoing it takes, of ``"undo"``.
+        What undoing it takes, of ``"undo"``; why, of ``"turning"``.
     """
 
     after: int
-    kind: Literal["resumed", "released", "undo", "waits", "called"]
+    kind: Literal["resumed", "released", "turning", "undo", "waits", "called"]
     node: int | None = None
     value: str = ""
 

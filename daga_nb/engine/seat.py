@@ -40,14 +40,15 @@ class Seat:
             If another call is driving, or none may any more.
         """
         self.check_free()
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop = asyncio.get_running_loop()
         self._rest = rest = asyncio.Event()
         try:
             yield lambda: self._rest is rest
         finally:
             if self._rest is rest:  # else another drives, since the loop was closed under this one
                 self._loop = None
-                rest.set()
+                if not loop.is_closed():  # else who waits there waits for ever
+                    rest.set()
 
     def check_free(self) -> None:
         """Refuse a second driver, and any for a run that was released.

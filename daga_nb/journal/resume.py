@@ -100,6 +100,7 @@ def _restore(driver: Driver, kept: Kept) -> None:
         return
     assert driver.keeping is not None
     driver.keeping.mark(Mark(len(kept.rows), "resumed"))
+    driver.closing = kept.turning
     last = {row.node: row for row in kept.rows}
     waiting = kept.waiting
     undecided = _UNDECIDED[machine.run_state.back]  # what was lost before the run turned back is decided

@@ -157,7 +157,7 @@ class RunLog:
             statements.append((_ENTRY, [(run_id, number, text) for number, text in texts]))
         if marks:
             told = [
-                (run_id, number, mark.after, mark.kind, mark.node, mark.value, time())
+                (run_id, number, mark.after, mark.kind, mark.node, whole(mark.value), time())
                 for number, mark in enumerate(marks, marked + 1)
             ]
             statements.append((_MARK, told))

@@ -209,7 +209,7 @@ class Workbench(GraphWidget):
         head = super()._head(run)
         if self._asking:
             head |= {"next": "what is undone next? Click it, then Batch (N)", "front": 0}
-        elif self._to_turn:
+        elif self._to_turn and not run.turning:
             lost = all(run.states[name] is NodeState.UNKNOWN for name in run.undecided)
             names = ", ".join(map(elide, run.undecided[:6]))
             words = f"nobody knows whether {names} happened" if lost else f"{names} failed"
@@ -222,9 +222,9 @@ class Workbench(GraphWidget):
 
     @property
     def _to_turn(self) -> bool:
-        """Whether the run stands at a failure that was to be decided, and is not any more."""
+        """Whether the run turns back as soon as it goes on, as nothing is to be decided any more."""
         run = self._run
-        waits = self._idle and run.state is RunState.RUNNING and bool(run.undecided)
+        waits = self._idle and run.state is RunState.RUNNING and bool(run.undecided or run.turning)
         return waits and not run.next.undecided and not run.next.again
 
     @property
