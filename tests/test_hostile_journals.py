@@ -271,8 +271,8 @@ ROWS = {
     "an entry with a gap before it": "INSERT INTO entry SELECT run_id, 2, '{}' FROM run",
     "a mark of nobody": "INSERT INTO mark SELECT run_id, 1, 0, 'undo', 17, 'call', 0 FROM run",
     "a mark that says nothing": "INSERT INTO mark SELECT run_id, 1, 0, 'undo', 0, 'eval', 0 FROM run",
-    "to be rolled back for no reason": "INSERT INTO mark SELECT run_id, 1, 0, 'turning', NULL, '', 0 FROM run",
-    "an action to be rolled back": "INSERT INTO mark SELECT run_id, 1, 0, 'turning', 0, 'why', 0 FROM run",
+    "a rollback for no reason": "INSERT INTO mark SELECT run_id, 1, 0, 'turning', NULL, '', 0 FROM run",
+    "the rollback of one": "INSERT INTO mark SELECT run_id, 1, 0, 'turning', 0, 'why', 0 FROM run",
 }
 
 
