@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import linecache
 import reprlib
 import traceback
+from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from daga_nb.errors import ActionInterrupted, describe, kind_of
@@ -15,6 +19,7 @@ __all__ = ["LONGEST_TEXT", "preview", "traceback_of", "whole"]
 LONGEST_TEXT = 4000
 """Characters of the longest text that is kept: a traceback, a source."""
 
+_MOST_FRAMES = 30
 _MOST_NOTES = 20
 
 _OURS = str(Path(__file__).parent.parent)
@@ -80,12 +85,13 @@ def _told(error: BaseException) -> str:
         error = error.__cause__
     head = describe(error, 1000)
     lines = []
-    walked = traceback.walk_tb(error.__traceback__)
-    for frame in traceback.StackSummary.extract(walked, limit=-30, lookup_lines=False):
-        if not frame.filename.startswith(_OURS):
-            lines.append(f"  {frame.name}, line {frame.lineno}")
-            if frame.line:
-                lines.append(f"    {frame.line[:200]}")
+    for frame, number in deque(_own_frames(error), _MOST_FRAMES):
+        lines.append(f"  {frame.f_code.co_name}, line {number}")
+        # No StackSummary: it reads the lines of the engine too, which takes longer than all the rest.
+        linecache.checkcache(frame.f_code.co_filename)
+        line = linecache.getline(frame.f_code.co_filename, number, frame.f_globals).strip()
+        if line:
+            lines.append(f"    {line[:200]}")
     notes = getattr(error, "__notes__", ())
     for note in notes[:_MOST_NOTES] if isinstance(notes, list | tuple) else ():
         if isinstance(note, str) and not note.startswith(("in action ", "in the rollback of action ")):
@@ -95,6 +101,12 @@ def _told(error: BaseException) -> str:
     # Where it was raised stands last.
     rest = "\n".join(lines)[-(LONGEST_TEXT - len(head) - 1) :]
     return f"{head}\n{rest}" if rest else head
+
+
+def _own_frames(error: BaseException) -> Iterator[tuple[FrameType, int]]:
+    for frame, number in traceback.walk_tb(error.__traceback__):
+        if not frame.f_code.co_filename.startswith(_OURS):
+            yield frame, number
 
 
 def whole(text: str) -> str:
