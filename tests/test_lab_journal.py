@@ -174,11 +174,13 @@ def test_who_had_asked_for_a_rollback_is_offered_nothing_else(path):
         scene = Scene()
         page = page_of(scene, path)
         await page.open()
-        assert page.facts["notice"]["then"] == "Resume: the rollback (rolled back by request)"
-        assert page.facts["next"] == "next: the rollback (rolled back by request)"
-        assert {"resume", "run", "rollback", "leave"} <= set(page.facts["can"])
-        assert not {"retry", "skip", "fix", "step"} & set(page.facts["can"])
-        await page.click(cmd="resume")
+        assert page.facts["notice"]["then"] == "Resume: the rollback, as was asked for"
+        assert page.facts["next"] == "next: the rollback, as was asked for"
+        assert {"resume", "run", "step", "rollback", "leave"} <= set(page.facts["can"])
+        assert not {"retry", "skip", "fix", "action"} & set(page.facts["can"])
+        await page.click(cmd="step")
+        assert scene.done == ["undo c"]
+        await page.click(cmd="run")
         assert scene.done == ["undo c", "undo b", "undo a"]
         assert page.widget.run.state is RunState.ROLLED_BACK
 

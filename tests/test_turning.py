@@ -53,9 +53,13 @@ SAFE = {"b": {"idempotent": True}}
 
 
 @pytest.mark.parametrize(
-    ("how_asked", "why"), [("rollback", "rolled back by request"), ("cancel", "cancelled")]
+    ("how_asked", "why", "said"),
+    [
+        ("rollback", "rolled back by request", "as was asked for"),
+        ("cancel", "cancelled", "as the run was cancelled"),
+    ],
 )
-def test_what_was_asked_for_while_an_action_ran_holds_in_the_next_process(path, how_asked, why):
+def test_what_was_asked_for_while_an_action_ran_holds_in_the_next_process(path, how_asked, why, said):
     done, gate = [], Gate()
     run = flow_of(done, CHAIN, how={"b": {"idempotent": True, "before": stubborn(gate)}}).start(
         17, journal=path
@@ -64,7 +68,7 @@ def test_what_was_asked_for_while_an_action_ran_holds_in_the_next_process(path, 
     assert turning(path) == [why]
     again = flow_of(done, CHAIN, how=SAFE).resume(path, run.id)
     assert again.turning
-    assert str(again.next) == f"next: the rollback ({why})"
+    assert str(again.next) == f"next: the rollback, {said}"
     events = told(play(again.go()))
     assert events[:3] == ["run ROLLING_BACK", "c ABANDONED", "b ROLLING_BACK"]
     assert next(event.reason for event in again.events if event.state == "ROLLING_BACK") == why

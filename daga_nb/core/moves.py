@@ -7,7 +7,10 @@ from typing import Literal, NamedTuple
 
 from daga_nb.core.states import State
 
-__all__ = ["MOST_TRIES", "SKIPPED", "Direction", "Due", "Policy", "Ready", "RollbackOrder", "Undo"]
+__all__ = [
+    "BY_REQUEST", "CANCELLED", "MOST_TRIES", "SKIPPED",
+    "Direction", "Due", "Policy", "Ready", "RollbackOrder", "Undo",
+]  # fmt: skip
 
 Direction = Literal["forward", "back"]
 RollbackOrder = Literal["batches", "graph", "completion"]
@@ -15,6 +18,10 @@ RollbackOrder = Literal["batches", "graph", "completion"]
 
 MOST_TRIES = 1_000_000
 """How often something may be tried again at the most."""
+
+BY_REQUEST = "rolled back by request"
+CANCELLED = "cancelled"
+"""The reasons of the events by which a run turns back although nothing has failed."""
 
 SKIPPED = "skipped, with a value given by hand"
 """The reason of the event by which a failed action counts as succeeded."""

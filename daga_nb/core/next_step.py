@@ -8,11 +8,12 @@ from typing import NamedTuple
 from daga_nb.core.entries import Entry
 from daga_nb.core.ledger import Ledger
 from daga_nb.core.machine import Machine
-from daga_nb.core.moves import Direction
+from daga_nb.core.moves import BY_REQUEST, CANCELLED, Direction
 from daga_nb.core.states import NodeState, RunState
 
 __all__ = ["NextStep", "next_step"]
 
+_ASKED = {BY_REQUEST: ", as was asked for", CANCELLED: ", as the run was cancelled"}
 _SHOWN = 6
 
 
@@ -91,7 +92,7 @@ class NextStep(NamedTuple):
             before = "it" if len(self.again) == 1 else "they"
             return f"next: {what}{_some(self.again)} once more, as the process ended before {before} did"
         if self.turning:
-            return f"next: the rollback ({self.turning})"
+            return f"next: the rollback{_ASKED.get(self.turning, f' ({self.turning})')}"
         if self.undecided:
             forward = self.state is RunState.RUNNING
             failed = self._what_failed

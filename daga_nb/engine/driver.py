@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from daga_nb.core.events import Event
 from daga_nb.core.machine import Machine
-from daga_nb.core.moves import Direction, Due, Policy, Ready, Undo
+from daga_nb.core.moves import CANCELLED, Direction, Due, Policy, Ready, Undo
 from daga_nb.core.plan import Plan
 from daga_nb.core.states import RunState
 from daga_nb.engine.admission import FREE, HOLD, OnFailure, Stepper, Stops
@@ -338,7 +338,7 @@ class Driver(Bearings):
         if self.machine.run_state.ended or self.cancelled:
             return
         self.cancelled = True
-        self.close("cancelled")
+        self.close(CANCELLED)
         self.inflight.cancel()
 
 

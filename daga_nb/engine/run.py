@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from daga_nb.core.events import Event
+from daga_nb.core.moves import BY_REQUEST
 from daga_nb.core.states import RunState
 from daga_nb.engine.admission import FREE, Stepper
 from daga_nb.engine.fault_plan import Faults
@@ -244,7 +245,7 @@ class FlowRun(RunVerdict):
         self._check_way_back()
         first = len(self.events)
         failed = ", ".join(f"{name} {self.states[name].word}" for name in self.undecided)
-        driver.close(failed if self.state is RunState.RUNNING and failed else "rolled back by request")
+        driver.close(failed if self.state is RunState.RUNNING and failed else BY_REQUEST)
         await driver.at_rest()
         self._check_way_back()  # what ran meanwhile may have passed it
         if driver.closing or not driver.through:

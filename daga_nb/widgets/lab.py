@@ -74,7 +74,7 @@ class FlowLab(LabBeginnings):
         elif idle and run.next.direction is not None and not (failed and run.state is RunState.RUNNING):
             found |= {"run", "step", "action"}
         elif self._to_turn:
-            found.add("run")
+            found |= {"run", "step"} if run.turning and self._quiz is None else {"run"}
         undoable = run.state in _UNDOABLE and run.pivot is None and not run.released
         if undoable and (idle or self._working):
             found.add("rollback")
