@@ -67,7 +67,7 @@ class Running(Generic[I]):
         if journal is not None:
             from daga_nb.journal.run_log import RunLog
 
-            log = RunLog(journal, _flow(self).name)
+            log = RunLog(journal, _flow(self).name, input)
         return FlowRun(_flow(self), input, faults, on_failure=on_failure, observe=observe, log=log)
 
     async def run(
@@ -122,7 +122,7 @@ class Running(Generic[I]):
         run_id: str,
         *,
         faults: Faults = (),
-        on_failure: OnFailure = "rollback",
+        on_failure: OnFailure | None = None,
         observe: Observe | None = None,
         most_resumes: int = 5,
     ) -> FlowRun:
@@ -142,8 +142,8 @@ class Running(Generic[I]):
         faults, observe
             As for `start`; those of the first process are not in the journal.
         on_failure
-            ``"pause"``: what was lost and is not idempotent waits for a decision (`FlowRun.retry`,
-            `FlowRun.skip`, `FlowRun.rollback`).
+            As for `start`; if not given, what the run has: one that was paused at a failure stays paused.
+            With ``"pause"``, what was lost and is not idempotent waits for a decision too.
         most_resumes
             How often in a row a run may be resumed without any call coming to its end.
 

@@ -17,11 +17,11 @@ def die_after(until):
         loop.close()
 
 
-def die_in(run, *gates, drive=None):
+def die_in(run, *gates):
     """Drive a run until all of these gates are reached, and let its loop be closed there."""
 
     async def until():
-        task = asyncio.ensure_future(run.go() if drive is None else drive())
+        task = asyncio.ensure_future(run.go())
         for gate in gates:
             await gate.reached.wait()
         return task

@@ -50,6 +50,7 @@ def random_life(rng: Random, policies: float = 0.5) -> tuple[Plot, Life]:
         when=rng.randint(1, 4),
         tells=rng.random() < 0.4,
         seed=rng.randint(0, 999),
+        narrow=rng.random() < 0.2,
     )
     return plot, life
 
@@ -108,10 +109,12 @@ def live(plot: Plot, life: Life, path: Path, name: str = "") -> Lived:
     features: Counter[str] = Counter()
     while True:
         process = Process(life.dies_at[crashes] if crashes < len(life.dies_at) else None)
-        told = Mortal(plot, life, world, process, name)
+        now = replace(plot, max_parallel=1) if life.narrow and run_id else plot
+        told = Mortal(now, life, world, process, name)
         pause = "pause" if life.person == "decides" and state not in BACK else "rollback"
         if run_id:
-            run = told.flow.resume(path, run_id, faults=told.faults, on_failure=pause)  # type: ignore[arg-type]
+            given = "rollback" if state in BACK else None  # else as it was
+            run = told.flow.resume(path, run_id, faults=told.faults, on_failure=given)  # type: ignore[arg-type]
             features["calls lost"] += len(run.lost)
         else:
             run = told.flow.start(7, faults=told.faults, on_failure=pause, journal=path)  # type: ignore[arg-type]
@@ -224,8 +227,8 @@ def judge(lived: Lived, path: Path) -> None:
     check_calls(plot, world, kept)
     check_ledger(world, kept)
     lived.features["turned in a later process"] += _judge_turned(kept, plot)
-    rounds = rounds_in(kept, lived.life.person, lived.crashes)
-    free = lived.life.person != "nobody" or plot.max_parallel is not None
+    rounds = rounds_in(kept, lived.life.person)
+    free = lived.life.person != "nobody" or plot.max_parallel is not None or lived.life.narrow
     model = Rounds(plot.saga, plot.policies, rounds, free=free)
     states = {name: str(state) for name, state in run.states.items()}
     assert states == model.states, f"states: {states}, and the model says {model.states}"
@@ -246,17 +249,17 @@ def judge(lived: Lived, path: Path) -> None:
     lived.features.update(features_of(lived, kept, rounds))
 
 
-def rounds_in(kept: Kept, person: str, crashes: int) -> list[Round]:
+def rounds_in(kept: Kept, person: str) -> list[Round]:
     """Give what the run, its processes' deaths and the person have chosen, in each round."""
     rounds: list[Round] = []
-    paused, forgotten = person == "decides", person == "cancels" and crashes > 0
+    paused = person == "decides"
     ended: dict[Any, None] = {}
     undos: Counter[str] = Counter()
     for (_, node, state, _, reason), (*_, outcome, _) in zip(kept.story, kept.rows, strict=True):
         one = rounds[-1] if rounds else Round(Counter(), set(), [])
         if node is None:
             if state == "RUNNING":
-                rounds.append(Round(Counter(), set(), [], paused=paused, forgotten=forgotten))
+                rounds.append(Round(Counter(), set(), [], paused=paused))
                 undos.clear()
             elif state in ("RECOVERING", "ROLLING_BACK"):
                 one.ended = list(ended)
@@ -336,6 +339,7 @@ def _judge_handed(lived: Lived, kept: Kept) -> None:
     values: dict[str, str | None] = {}
     failing: list[str] = []
     turn, cause = 0, ""
+    doubtful: set[str] = set()
     for (_, node, state, attempt, reason), (*_, outcome, _) in zip(kept.story, kept.rows, strict=True):
         if node is None:
             turn += state == "RUNNING"
@@ -351,6 +355,10 @@ def _judge_handed(lived: Lived, kept: Kept) -> None:
         elif state in ("SUCCEEDED", "FAILED", "UNKNOWN"):
             ends[node] = (state, reason)
             values[node] = f"do {node}"
+        if state == "UNKNOWN":
+            doubtful.add(node)
+        elif (state == "SUCCEEDED" and outcome is not None) or state == "ROLLED_BACK":
+            doubtful.discard(node)
         call = calls.get(("do" if state == "RUNNING" else "undo", node, attempt))
         if call is None or state not in ("RUNNING", "ROLLING_BACK"):
             continue
@@ -359,13 +367,14 @@ def _judge_handed(lived: Lived, kept: Kept) -> None:
         assert call.key == f"{run.id}/{node}/{call.kind}{suffix}"
         assert call.handed[0] == before, f"{call} was to be handed {before}"
         if call.kind == "undo":
-            _judge_told(call, ends, values, cause)
+            _judge_told(call, ends, values, cause, node in doubtful)
 
 
-def _judge_told(call: Call, ends: dict[str, Any], values: dict[str, Any], cause: str) -> None:
+def _judge_told(call: Call, ends: dict[str, Any], values: dict[str, Any], cause: str, doubtful: bool) -> None:
     _, result, error, ended = call.handed
     state, _ = ends[call.name]
-    assert ended == state, f"{call.name} ended {state}, and its rollback was told {ended}"
+    truth = "UNKNOWN" if doubtful else state
+    assert ended == truth, f"{call.name} ended {truth}, and its rollback was told {ended}"
     assert result == (f"do {call.name}" if state == "SUCCEEDED" else None)
     whose = call.name if state != "SUCCEEDED" else cause
     if not whose:
@@ -387,6 +396,8 @@ def _judge_as_without_deaths(lived: Lived, states: dict[str, str], rounds: list[
     plot, names = lived.plot, frozenset(lived.plot.saga.parents)
     plain = plot.policies == Policies(idempotent=names) and lived.life.person == "nobody"
     plain = plain and not any(map(_turned_back, rounds))
+    lost = {node for one in rounds for node, _ in one.lost}
+    plain = plain and (plot.saga.rollback_failed or not lost & plot.saga.fails)  # which of its calls failed?
     if plain and not plot.saga.eager and plot.max_parallel is None and not plot.saga.stop:
         want, ending, *_ = model_outcome(plot.saga)
         assert (states, str(lived.run.state)) == (want, ending)

@@ -32,6 +32,7 @@ class Life:
     when: int = 1  # before which step, or in which call, the person aborts or cancels
     tells: bool = False  # whether the actions tell the ledger
     seed: int = 0  # of what a person decides
+    narrow: bool = False  # whether the later processes call one at a time
 
 
 class Killed(BaseException):

@@ -48,7 +48,6 @@ class Round:
     skipped: set = field(default_factory=set)  # actions that a person gave a value for
     asked: bool = False  # a person turned the run back
     paused: bool = False  # failures wait for a person
-    forgotten: bool = False  # a person may have turned it back in a process that ended before it was written
 
 
 class Rounds:
@@ -66,6 +65,7 @@ class Rounds:
         self.states = dict.fromkeys(self.nodes, "PENDING")
         self.done: set = set()
         self.skipped: set = set()
+        self.doubtful: set = set()  # a call of theirs was lost, and none has worked since
         self.order: set = set()
         self.state = "RUNNING"
         for number, one in enumerate(rounds):
@@ -80,6 +80,7 @@ class Rounds:
         fates = {node: self._fate(one, node, count) for node, count in calls.items()}
         last_failing = {n for n, fate in fates.items() if fate != "SUCCEEDED"} - one.skipped
         self.failed = last_failing
+        self.doubtful |= {node for node, _ in one.lost if fates.get(node) != "SUCCEEDED"}
         worked = calls.keys() - last_failing
         for node, count in calls.items():
             for nth in range(1, count):
@@ -87,7 +88,7 @@ class Rounds:
         for_good = {node for node in last_failing if not self._may_again(one, node, calls[node])}
         through = self.done | worked
         self._check_started(calls.keys(), through, last_failing, one.asked)
-        assert for_good or not last_failing or one.asked or one.forgotten, "not tried again for no reason"
+        assert for_good or not last_failing or one.asked, "not tried again for no reason"
         if self.done & self.policies.pivots and not self._points(through, {}):
             assert for_good == last_failing, (
                 "past the pivot a sibling's failure keeps nobody from his retries"
@@ -153,7 +154,7 @@ class Rounds:
     # ---------------------------------------------------------------------------- back
 
     def _undoes_failed(self, node):
-        return self.saga.rollback_failed != (node in self.policies.otherwise)
+        return self.saga.rollback_failed != (node in self.policies.otherwise) or node in self.doubtful
 
     def _points(self, through, states):
         found = set()
@@ -210,6 +211,7 @@ class Rounds:
         elif depth is not None:
             self.tries[depth] -= 1
             self.done = self.nodes - since
+            self.doubtful &= self.done
         else:
             pending = {node for node in self.nodes if self.states[node] == "PENDING"}
             self.states |= dict.fromkeys(pending, "ABANDONED")

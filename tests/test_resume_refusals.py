@@ -49,10 +49,6 @@ def with_a_fault_that_is_never_seen(done, path, run_id):
     return flow_of(done, CHAIN).resume(path, run_id, faults=[Fault.raising(ValueError(), at="nobody")])
 
 
-def in_vain(done, path, run_id):
-    return flow_of(done, CHAIN).resume(path, run_id, most_resumes=0)
-
-
 REFUSALS = {
     "an id of nobody": (
         lambda done, path, run_id: flow_of(done, CHAIN).resume(path, "nobody"),
@@ -78,7 +74,6 @@ REFUSALS = {
         "of the class 'ticket', which is not defined here: run the cell",
     ),
     "a fault at nobody": (with_a_fault_that_is_never_seen, FaultError, "the flow has no action 'nobody'"),
-    "too often in vain": (in_vain, JournalError, r"was resumed 0 times.*most_resumes=1 tries once more"),
 }
 
 

@@ -107,6 +107,7 @@ class Machine(Outlook):
         self.recoveries += 1
         self.failures.clear()
         self.skipped = {node for node in self.skipped if self.states[node] is _SUCCEEDED}
+        self.doubtful = {node for node in self.doubtful if self.states[node] is _SUCCEEDED}
         done = [node for node, state in enumerate(self.states) if state is _SUCCEEDED]
         self._front = Front(self.plan, self.policy.schedule == "batch", done)
         self.saved = None
@@ -135,8 +136,11 @@ class Machine(Outlook):
                 self._front.take_back(node)
             self.running -= 1
             if new is _SUCCEEDED:
+                self.doubtful.discard(node)
                 self._succeed(node)
             elif new is not _ABANDONED:
+                if new is NodeState.UNKNOWN:
+                    self.doubtful.add(node)
                 self.failures.append(node)
                 self._end(node)
         elif old is _ROLLING_BACK:

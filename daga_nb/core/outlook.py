@@ -43,6 +43,9 @@ class Outlook:
         that have been tried again, or skipped.
     skipped
         The failed nodes that were given a value by hand.
+    doubtful
+        The nodes of which a call was lost, and none has succeeded since: it may have happened, whatever
+        became of the others.
     pivot
         The point of no return that the run has passed; None before. It never turns back then.
     saved
@@ -64,6 +67,7 @@ class Outlook:
         "_undo_attempts",
         "_undone",
         "_unstarted",
+        "doubtful",
         "events",
         "failures",
         "pivot",
@@ -88,6 +92,7 @@ class Outlook:
         self.running = 0
         self.failures: list[int] = []
         self.skipped: set[int] = set()
+        self.doubtful: set[int] = set()
         self.pivot: int | None = None
         self.saved: int | None = None
         self.recoveries = 0
@@ -154,15 +159,17 @@ class Outlook:
         return []
 
     def _due_turning(self, closing: str, whole: bool) -> list[Due]:
-        why = closing or ", ".join(
-            f"{self.plan.names[node]} {self.states[node].word}" for node in self.failures
-        )
+        why = closing or self.why_back()
         point = None if closing or whole else self._save_point()
         if point is not None:
             return [Due(None, RunState.RECOVERING, f"{why}: back to the save point after batch {point + 1}")]
         if self.pivot is not None:
             return []
         return [Due(None, RunState.ROLLING_BACK, why), *self._abandoned()]
+
+    def why_back(self) -> str:
+        """Give what has failed, in words."""
+        return ", ".join(f"{self.plan.names[node]} {self.states[node].word}" for node in self.failures)
 
     def _due_recovering(self, closing: str) -> list[Due]:
         undoing = self._back is not None and self._back.owed and not self._stopped
@@ -243,15 +250,19 @@ class Outlook:
         return owes(
             self.states[node],
             self.undo[node],
-            undoes_failed=self.policy.undoes_failed(node),
+            undoes_failed=self._undoes_failed(node),
             skipped=node in self.skipped,
         )
+
+    def _undoes_failed(self, node: int) -> bool:
+        # Of two calls of which one was lost, the last one says nothing about the other.
+        return self.policy.undoes_failed(node) or node in self.doubtful
 
     def _is_clean(self, node: int) -> bool:
         return is_clean(
             self.states[node],
             self.undo[node],
-            undoes_failed=self.policy.undoes_failed(node),
+            undoes_failed=self._undoes_failed(node),
             skipped=node in self.skipped,
         )
 

@@ -78,7 +78,7 @@ def fork(
             _effects_of(run, before) if adopt else (),
         ),
         observe=run.observe,
-        log=_log(run, journal),
+        log=_log(run, journal, run.input if input is _SAME else input),
     )
     try:
         for name, function in (replace or {}).items():
@@ -93,12 +93,12 @@ def fork(
     return forked
 
 
-def _log(run: FlowRun, journal: str | os.PathLike[str] | None) -> Log | None:
+def _log(run: FlowRun, journal: str | os.PathLike[str] | None, input: Any) -> Log | None:
     if journal is None:
         return None
     from daga_nb.journal.run_log import RunLog
 
-    return RunLog(journal, run.flow.name)
+    return RunLog(journal, run.flow.name, input)
 
 
 def _effects_of(run: FlowRun, nodes: Iterable[int]) -> tuple[Entry, ...]:

@@ -44,6 +44,8 @@ class Chronicle:
         self._keeping = keeping
         self._performer = performer
         self.undo_failed = False
+        # How long what is called again waits before; the journal says that it waits.
+        self._delays: dict[tuple[int, NodeState], float] = {}
         self._machine = machine
         self._record = recorder.record
         self._outcomes = outcomes
@@ -52,6 +54,10 @@ class Chronicle:
     def show(self, nodes: Sequence[int]) -> Sequence[int]:
         """Record that `nodes` are under way; settle those that need no call, and give the others."""
         machine, record = self._machine, self._record
+        if self._delays:
+            for node in nodes:
+                self._delays.pop((node, NodeState.RUNNING), None)
+                self._delays.pop((node, NodeState.ROLLING_BACK), None)
         if machine.run_state is RunState.READY:
             record(None, RunState.RUNNING)
         if machine.run_state is RunState.RUNNING:
@@ -122,9 +128,10 @@ class Chronicle:
         return Retry(direction, retry, retries.times, retries.delay(retry))
 
     def _call_again(self, node: int, again: Retry) -> None:
-        forward = again.direction == "forward"
-        self._record(node, NodeState.RUNNING if forward else NodeState.ROLLING_BACK, str(again))
-        if self._keeping is not None and forward and again.delay:
+        state = NodeState.RUNNING if again.direction == "forward" else NodeState.ROLLING_BACK
+        self._record(node, state, str(again))
+        self._delays[node, state] = again.delay
+        if self._keeping is not None and again.delay:
             self._keeping.mark(Mark(len(self._machine.events), "waits", node))
         self._begin_again([node], again.direction, again.delay)
 
@@ -142,10 +149,12 @@ class Chronicle:
             self._record(None, RunState.ROLLING_BACK, "tried again")
         direction: Direction = "forward" if forward else "back"
         machine = self._machine
+        state = NodeState.RUNNING if forward else NodeState.ROLLING_BACK
         for node in nodes:
             unknown = node in lost and machine.states[node] is not NodeState.FAILED
             why = "called again: its outcome was lost" if unknown else "tried again"
-            self._record(node, NodeState.RUNNING if forward else NodeState.ROLLING_BACK, why)
+            self._record(node, state, why)
+            self._delays.pop((node, state), None)
         self._begin_again(nodes, direction)
 
     def mend(self, turning: Callable[[], bool]) -> None:
@@ -157,9 +166,10 @@ class Chronicle:
         for node, state in enumerate(machine.states):
             if node in inflight.tasks:
                 continue
+            delay = self._delays.get((node, state), 0.0)
             if state is NodeState.ROLLING_BACK:
-                inflight.begin([node], "back")
+                inflight.begin([node], "back", delay)
             elif state is NodeState.RUNNING and turning():
                 self.withdraw([node])
             elif state is NodeState.RUNNING:
-                inflight.begin([node], "forward")
+                inflight.begin([node], "forward", delay)

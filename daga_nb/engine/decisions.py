@@ -94,7 +94,10 @@ class RunDecisions(RunTrial):
 
     @on_failure.setter
     def on_failure(self, what: OnFailure) -> None:
-        self._driver.on_failure = check_on_failure(what)
+        driver = self._driver
+        driver.on_failure = check_on_failure(what)
+        if driver.keeping is not None:
+            driver.keeping.agree(what)
 
     @property
     def undecided(self) -> tuple[str, ...]:

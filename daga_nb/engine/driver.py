@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
 from daga_nb.core.events import Event
 from daga_nb.core.machine import Machine
-from daga_nb.core.moves import CANCELLED, Direction, Due, Policy, Ready, Undo
+from daga_nb.core.moves import Direction, Due, Policy, Ready, Undo
 from daga_nb.core.plan import Plan
 from daga_nb.core.states import RunState
 from daga_nb.engine.admission import FREE, HOLD, OnFailure, Stepper, Stops
-from daga_nb.engine.bearings import Bearings
 from daga_nb.engine.bell import Bell
 from daga_nb.engine.calls import ActionCall
 from daga_nb.engine.chronicle import Chronicle
@@ -22,22 +22,21 @@ from daga_nb.engine.fault_plan import Faults
 from daga_nb.engine.inflight import InFlight
 from daga_nb.engine.inherit import NOTHING_INHERITED, Inherited
 from daga_nb.engine.keeping import Keeping
-from daga_nb.engine.log import Log, Mark
+from daga_nb.engine.log import Log
 from daga_nb.engine.outcomes import Outcomes
 from daga_nb.engine.perform import Performer
 from daga_nb.engine.planted import PlantedFaults
 from daga_nb.engine.recorder import Recorder
 from daga_nb.engine.seat import Seat
-from daga_nb.errors import DagaError, StepError
+from daga_nb.engine.turnabout import Turnabout
+from daga_nb.errors import DagaError, JournalError, StepError
 
 __all__ = ["Driver"]
 
 T = TypeVar("T")
 
-_CAN_TURN_BACK = (RunState.READY, RunState.RUNNING, RunState.RECOVERING, RunState.SUCCEEDED)
 
-
-class Driver(Bearings):
+class Driver(Turnabout):
     """Executes one run. `FlowRun` is its face; nothing else uses it."""
 
     def __init__(
@@ -67,8 +66,6 @@ class Driver(Bearings):
         self.outcomes = Outcomes(self.machine)
         self.keeping = None if log is None else Keeping(log, self.machine, self.outcomes)
         self.recorder = Recorder(self.machine, run_id, self.keeping)
-        if log is not None:
-            log.begin(plan, undo, policy, input, partial(_is_busy, self.seat, self.outcomes))
         self.effects = Effects(partial(len, self.machine.events), self.recorder.now, plan)
         parts = (own, self.faults, self.outcomes, self.effects)
         self.performer = Performer(self.machine, *parts, run_id=run_id, input=input, cancel=self.cancel)
@@ -76,9 +73,14 @@ class Driver(Bearings):
         self.inflight = InFlight(
             self.performer, self.outcomes, self._bell, plan.names, patience, self.recorder
         )
+        self.inflight.turning = self._turning
+        if log is not None:
+            log.begin(plan, undo, policy, partial(_is_busy, self.seat, self.inflight))
         self._chronicle = Chronicle(
             self.machine, self.recorder, self.outcomes, self.inflight, self.performer, self.keeping
         )
+        if self.keeping is not None:
+            self.keeping.agree(on_failure)
         self.closing, self.cancelled = "", False
         self.lost = ()
         self._max_parallel = max_parallel
@@ -109,6 +111,10 @@ class Driver(Bearings):
         ------
         RunBusy
             If another call is driving.
+        JournalError
+            If the story cannot be written; then what runs has been heard out.
+        StepError
+            If the stepper failed, or admitted what was not ready.
         asyncio.CancelledError
             If the awaiting task was cancelled; then only after the rollback.
         """
@@ -192,6 +198,8 @@ class Driver(Bearings):
         """Make one turn of the loop; False when there is nothing left to do or to wait for."""
         machine, inflight = self.machine, self.inflight
         self._chronicle.record_ended(self._turning)
+        if self.outcomes.fatal is not None:
+            self._keep_that_it_was_stopped()
         if self._turning():
             inflight.withdraw_waiting()
         if machine.pivot is not None:
@@ -230,8 +238,8 @@ class Driver(Bearings):
 
     def _repeat(self) -> None:
         """Call once more what failed and is to be tried again, as far as there is room."""
-        # Those that wait are rollbacks: of actions no more can have failed than may go at once. So neither an
-        # abort nor a cancel is to keep them back.
+        if (self.closing or self.cancelled) and self.machine.run_state is RunState.RUNNING:
+            self._again = ()  # rollbacks are called again all the same
         room = self._room()
         nodes, self._again = self._again[:room], [] if room is None else self._again[room:]
         if nodes:
@@ -317,31 +325,16 @@ class Driver(Bearings):
         self._bell.ring()
 
     async def _drain(self) -> None:
+        self.inflight.drop_waiting()
         while self.inflight.running:
             try:
                 await self._bell.wait()
             except asyncio.CancelledError:
                 self.cancel()
-
-    # ---------------------------------------------------- aborting, cancelling
-
-    def close(self, reason: str) -> None:
-        """Let nothing more start forward, and roll back once what runs is through."""
-        if not self.closing and self.machine.run_state in _CAN_TURN_BACK and self.machine.pivot is None:
-            self.closing = reason
-            if self.keeping is not None:  # what runs may take its time, and the process may end meanwhile
-                self.keeping.mark(Mark(len(self.machine.events), "turning", value=reason))
-        self._bell.ring()
-
-    def cancel(self) -> None:
-        """Stop what can be stopped, and roll back. Cancelling again changes nothing."""
-        if self.machine.run_state.ended or self.cancelled:
-            return
-        self.cancelled = True
-        self.close(CANCELLED)
-        self.inflight.cancel()
+            with suppress(JournalError):  # the first one is raised soon; a cancel may find its place by now
+                self.recorder.write()
 
 
-def _is_busy(seat: Seat, outcomes: Outcomes) -> bool:
-    """Whether a run is being driven, or something of it still runs on a thread."""
-    return seat.taken or any(not call.done() for call in [*outcomes.in_thread.values()])
+def _is_busy(seat: Seat, inflight: InFlight) -> bool:
+    """Whether a run is being driven, or something of it still runs."""
+    return seat.taken or inflight.under_way

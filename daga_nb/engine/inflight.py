@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from functools import partial
 from logging import getLogger
 
 from daga_nb.core.moves import Direction
 from daga_nb.engine.bell import Bell
-from daga_nb.engine.outcomes import Outcome, Outcomes, lost, never_called
+from daga_nb.engine.outcomes import Outcome, Outcomes, goes_on, lost, never_called
 from daga_nb.engine.perform import Performer
 from daga_nb.engine.recorder import Recorder
 from daga_nb.errors import JournalError, RunBusy
@@ -41,6 +41,8 @@ class InFlight:
         The outcomes that have come in and are not recorded yet, in the order in which the calls ended.
     cancelled
         Whether no action is called any more; rollbacks are.
+    turning
+        Tells whether the run is about to turn back.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class InFlight:
         self.tasks: dict[int, asyncio.Task[Outcome] | None] = {}
         self.ended: deque[tuple[int, Outcome]] = deque()
         self.cancelled = False
+        self.turning: Callable[[], bool] = lambda: False
         self._performer = performer
         self._outcomes = outcomes
         self._bell = bell
@@ -62,6 +65,7 @@ class InFlight:
         self._patience = patience
         self._recorder = recorder
         self._waiting: dict[int, asyncio.Future[bool]] = {}
+        self._resting: dict[int, asyncio.Future[bool]] = {}  # the same, of rollbacks
         self._loop: asyncio.AbstractEventLoop | None = None
         self._back: set[int] = set()
         self._strays: set[asyncio.Task[Outcome]] = set()
@@ -70,6 +74,11 @@ class InFlight:
     def running(self) -> bool:
         """Whether a call has not ended."""
         return len(self.tasks) > len(self.ended)
+
+    @property
+    def under_way(self) -> bool:
+        """Whether a call goes on anywhere, also one that was given up."""
+        return self._outcomes.under_way or any(map(goes_on, self.tasks.values()))
 
     @property
     def inside(self) -> bool:
@@ -103,7 +112,9 @@ class InFlight:
         task.add_done_callback(partial(self._done, node, direction))
 
     async def _do(self, node: int, after: float) -> Outcome:
-        if self.cancelled or (after and not await self._waited(node, after)):
+        if self.cancelled or (after and not await self._waited(node, after, self._waiting)):
+            return self._hear(node, never_called())
+        if after and self.turning():  # since the wait was over, in this very turn of the loop
             return self._hear(node, never_called())
         if after and not self._is_written(node):
             return never_called()
@@ -117,8 +128,8 @@ class InFlight:
             timer.cancel()
 
     async def _undo(self, node: int, after: float) -> Outcome:
-        if after:
-            await asyncio.sleep(after)
+        if after and not (await self._waited(node, after, self._resting) and self._is_written(node)):
+            return never_called()
         timer = self._timer(node, self._deadline(node))
         try:
             return self._hear(node, await self._performer.undo(node))
@@ -136,28 +147,35 @@ class InFlight:
     def _is_written(self, node: int) -> bool:
         """Write down that the wait is over; if that cannot be done, it is as if the call had not begun."""
         try:
-            self._recorder.call(node)
+            self._recorder.end_wait(node)
         except JournalError:  # the loop, woken here, cannot write either: it says so
             del self.tasks[node]
             self._bell.ring()
             return False
         return True
 
-    async def _waited(self, node: int, seconds: float) -> bool:
+    async def _waited(self, node: int, seconds: float, waiting: dict[int, asyncio.Future[bool]]) -> bool:
         """Wait before a call; give whether it is still to be made."""
         loop = asyncio.get_running_loop()
         going: asyncio.Future[bool] = loop.create_future()
-        self._waiting[node] = going
+        waiting[node] = going
         timer = loop.call_later(seconds, _settle, going, True)
         try:
             return await going
         finally:
             timer.cancel()
-            self._waiting.pop(node, None)
+            waiting.pop(node, None)
 
     def withdraw_waiting(self) -> None:
         """Do not call the actions that wait to be called again."""
         for going in self._waiting.values():
+            _settle(going, False)
+
+    def drop_waiting(self) -> None:
+        """Forget the calls that wait to be made again: who goes on with the run begins them anew."""
+        for node, going in [*self._waiting.items(), *self._resting.items()]:
+            del self.tasks[node]
+            self._back.discard(node)
             _settle(going, False)
 
     def _hear(self, node: int, outcome: Outcome) -> Outcome:
@@ -225,7 +243,7 @@ class InFlight:
         if node in self._back:
             self._enter(node, Outcome(None, asyncio.CancelledError(), None, self._deadline(node)))
         else:
-            self._outcomes.strays[node] = task  # its rollback waits for it
+            self._outcomes.give_up(node, task)
             self._enter(node, lost("it does not end, although it was cancelled"))
 
     def reach(self) -> None:
@@ -245,12 +263,16 @@ class InFlight:
             raise RunBusy("actions of this run are in flight on another event loop: drive it from there")
         why = "its event loop was closed before it ended"
         waited, self._waiting = self._waiting, {}
+        self._resting = {}
         for node, task in self.tasks.items():
             if task is None:
                 continue
             if node in self._back:
                 self._enter(node, Outcome(None, RuntimeError(why), None, 0.0))
             else:
+                thread = self._outcomes.in_thread.get(node)
+                if thread is not None and not thread.done():
+                    self._outcomes.give_up(node, self._outcomes.in_thread.pop(node))
                 self._enter(node, never_called(why) if node in waited else lost(why))
 
 

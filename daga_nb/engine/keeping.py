@@ -11,6 +11,7 @@ from daga_nb.core.entries import Entry
 from daga_nb.core.events import Event
 from daga_nb.core.machine import Machine
 from daga_nb.core.states import NodeState, RunState
+from daga_nb.engine.admission import OnFailure
 from daga_nb.engine.log import Log, Mark, Row
 from daga_nb.engine.outcomes import Outcome, Outcomes
 from daga_nb.engine.preview import traceback_of, whole
@@ -27,16 +28,25 @@ class Keeping:
 
     Between two writes nothing is called and nobody is told; so what is written together has happened
     together, as far as anybody could see.
+
+    Attributes
+    ----------
+    log
+        Where it is written.
+    on_failure
+        What a failure does, as far as the log knows or is about to.
     """
 
     def __init__(self, log: Log, machine: Machine, outcomes: Outcomes) -> None:
         self.log = log
+        self.on_failure: OnFailure = "rollback"
         self._machine = machine
         self._outcomes = outcomes
         self._texts: dict[int, str] = {}
         self._rows: list[Row] = []
         self._entries: list[Entry] = []
         self._marks: list[Mark] = []
+        self._turned = False
         self._failing = False  # whether the last write was none: then the next one has to take in all of it
         self._lock = threading.RLock()  # effects are told of from any thread
 
@@ -87,8 +97,10 @@ class Keeping:
         with self._lock:
             self._let_go_of_what_did_not_happen()
             self._rows.append(row)
-            if event.state is RunState.ROLLING_BACK and not self._failing:  # else it may be written already
-                self._marks = [mark for mark in self._marks if mark.kind != "turning"]
+            if event.state is RunState.ROLLING_BACK:
+                self._turned = False
+                if not self._failing:  # else it may be written already
+                    self._marks = [mark for mark in self._marks if mark.kind != "turning"]
 
     def _let_go_of_what_did_not_happen(self) -> None:
         while self._rows and self._rows[-1].event.seq > len(self._machine.events):
@@ -134,8 +146,21 @@ class Keeping:
                 self._failing = True  # the loop of the run writes it, or says that it cannot
                 return
             self._entries = []
-        if self._machine.run_state.ended:  # it came late
-            self.log.rest()
+            ended = self._machine.run_state.ended and not self.behind
+            if ended:  # it came late
+                self.log.rest()
+
+    def turn(self, reason: str) -> None:
+        """Take in, once, that the run is to be rolled back."""
+        if not self._turned:
+            self._turned = True
+            self.mark(Mark(len(self._machine.events), "turning", value=reason))
+
+    def agree(self, on_failure: OnFailure) -> None:
+        """Take in what a failure does from now on."""
+        if on_failure != self.on_failure:
+            self.on_failure = on_failure
+            self.mark(Mark(len(self._machine.events), "on_failure", value=on_failure))
 
     def gather(self, entries: Iterable[Entry]) -> None:
         """Take in effects that the run begins with."""
@@ -162,15 +187,15 @@ class Keeping:
             If that is not possible; what was gathered is still here then.
         """
         self.log.check()
-        self._let_go_of_what_did_not_happen()
-        if self.behind:
-            with self._lock:
+        with self._lock:
+            self._let_go_of_what_did_not_happen()
+            if self.behind:
                 self._failing = True
                 self.log.append(self._rows, self._entries, self._marks)
                 self._failing = False
                 self._rows, self._entries, self._marks = [], [], []
-        if self._machine.run_state.ended:
-            self.log.rest()
+            if self._machine.run_state.ended:
+                self.log.rest()
 
 
 def _recorded(error: BaseException, lost: bool) -> str:

@@ -50,16 +50,18 @@ class Mark(NamedTuple):
     after
         After how many events.
     kind
-        ``"resumed"``; ``"released"``; ``"turning"``: it will be rolled back; ``"undo"``: `node` is undone in
-        another way from now on; ``"waits"``: its retry is still to come; ``"called"``: that has come.
+        ``"resumed"``; ``"released"``; ``"turning"``: it will be rolled back; ``"on_failure"``: what
+        a failure does from now on; ``"undo"``: `node` is undone in another way from now on; ``"waits"``: its
+        retry, or that of its rollback, is still to come; ``"called"``: that has come.
     node
         The number of the action, of the last three.
     value
-        What undoing it takes, of ``"undo"``; why, of ``"turning"``.
+        What undoing it takes, of ``"undo"``; why, of ``"turning"``;
+        ``"rollback"`` or ``"pause"``, of ``"on_failure"``.
     """
 
     after: int
-    kind: Literal["resumed", "released", "turning", "undo", "waits", "called"]
+    kind: Literal["resumed", "released", "turning", "on_failure", "undo", "waits", "called"]
     node: int | None = None
     value: str = ""
 
@@ -81,15 +83,15 @@ class Log(Protocol):
     @property
     def path(self) -> Path: ...  # noqa: D102
 
-    def begin(
-        self, plan: Plan, undo: Sequence[Undo], policy: Policy, input: Any, busy: Callable[[], bool]
-    ) -> None:
-        """Take note of what run this is, before anything of it is written; `busy` tells whether it goes on.
+    def begin(self, plan: Plan, undo: Sequence[Undo], policy: Policy, busy: Callable[[], bool]) -> None:
+        """Take note of what run this is, before anything of it is written.
+
+        `busy` tells whether it is being driven.
 
         Raises
         ------
-        JournalError, JournalValueError
-            If it could not be written, or its input could not be read back as it is.
+        JournalError
+            If it could not be written.
         """
         ...
 

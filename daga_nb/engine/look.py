@@ -217,8 +217,9 @@ class RunLook(RunTelling):
         """What the next step would do, forward or back; as text, in words."""
         driver = self._driver
         step = next_step(driver.machine, driver.undecided(), self.effects, again=driver.called_again())
-        if driver.lost and not step.again:
-            step = step._replace(turning=driver.turning_at_rest())
+        turning = "" if step.again else driver.turning_at_rest()
+        if turning:
+            step = step._replace(turning=turning, direction=None, batch=None, actions=())
         if self.world is None or not self.world.left or step.state is not RunState.ROLLED_BACK:
             return step
         return step._replace(flaws=", ".join(filter(None, (step.flaws, "the world is not as it was before"))))

@@ -55,6 +55,13 @@ def never_called(why: str = "cancelled before it was called") -> Outcome:
     return Outcome(None, asyncio.CancelledError(why), None, None, called=False)
 
 
+def goes_on(call: asyncio.Task[Outcome] | concurrent.futures.Future[Any] | None) -> bool:
+    """Whether a call has not ended, and can: one on a loop that was closed never will."""
+    if call is None or call.done():
+        return False
+    return not (isinstance(call, asyncio.Task) and call.get_loop().is_closed())
+
+
 class Outcomes:
     """What the actions and rollbacks of one run gave and raised so far, by node.
 
@@ -72,8 +79,8 @@ class Outcomes:
         The calls that outlived their deadline, with its seconds.
     lost
         The actions whose outcome is not known.
-    earlier
-        What the call before raised, of an action that is being tried again.
+    earlier, earlier_back
+        What the call before raised, of an action, or a rollback, that is being tried again.
     unfit
         What actions gave that could not be kept in the journal, so that they count as failed.
     broken_off
@@ -98,11 +105,12 @@ class Outcomes:
         self.rollback_errors: dict[int, RollbackError] = {}
         self.rollback_durations: dict[int, float] = {}
         self.in_thread: dict[int, concurrent.futures.Future[Any]] = {}
-        self.strays: dict[int, asyncio.Task[Outcome] | concurrent.futures.Future[Any]] = {}
+        self.strays: dict[int, list[asyncio.Task[Outcome] | concurrent.futures.Future[Any]]] = {}
         self.overdue: dict[int, float] = {}
         self.lost: set[int] = set()
         self.skipped: dict[int, Exception] = {}
         self.earlier: dict[int, Exception] = {}
+        self.earlier_back: dict[int, RollbackError] = {}
         self.unfit: dict[int, Any] = {}
         self.broken_off: set[int] = set()
         self.calls_lost: Counter[tuple[int, Direction]] = Counter()
@@ -112,7 +120,8 @@ class Outcomes:
     @property
     def _by_node(self) -> tuple[dict[int, Any], ...]:
         forward = (self.results, self.errors, self.earlier, self.durations, self.skipped, self.overdue)
-        return (*forward, self.unfit, self.rollback_results, self.rollback_errors, self.rollback_durations)
+        back = (self.rollback_results, self.rollback_errors, self.earlier_back, self.rollback_durations)
+        return (*forward, self.unfit, *back)
 
     def forward(self, node: int, outcome: Outcome) -> tuple[NodeState, str]:
         """Keep how the call of an action ended; give its state and the reason."""
@@ -136,9 +145,19 @@ class Outcomes:
         self.errors[node] = self._carried(node, error)
         if struck and node in self.in_thread:
             self.lost.add(node)
-            self.strays[node] = self.in_thread.pop(node)  # its rollback waits for it
+            self.give_up(node, self.in_thread.pop(node))
             return NodeState.UNKNOWN, "its thread still runs"
         return NodeState.FAILED, outcome._replace(error=error).reason
+
+    def give_up(self, node: int, call: asyncio.Task[Outcome] | concurrent.futures.Future[Any]) -> None:
+        """Keep a call that still runs, and whose outcome is not waited for: its rollback waits for it."""
+        self.strays.setdefault(node, []).append(call)
+
+    @property
+    def under_way(self) -> bool:
+        """Whether something of this run still runs that went to a thread, or was given up."""
+        given_up = [call for calls in self.strays.values() for call in calls]
+        return any(map(goes_on, [*self.in_thread.values(), *given_up]))
 
     def back(self, node: int, outcome: Outcome) -> tuple[NodeState, str]:
         """Keep how a rollback ended; give its action's state and the reason."""
@@ -166,9 +185,13 @@ class Outcomes:
         """Forget how the last call ended: there will be another one, or a value by hand."""
         self.broken_off.discard(node)
         if direction == "back":
-            self.rollback_errors.pop(node, None)
+            rollback_error = self.rollback_errors.pop(node, None)
+            if rollback_error is not None:
+                self.earlier_back[node] = rollback_error
+            self.rollback_durations.pop(node, None)
             self.overdue.pop(node, None)
         else:
+            self.durations.pop(node, None)
             error = self.errors.pop(node, None)
             if error is not None:
                 self.earlier[node] = error
@@ -181,9 +204,11 @@ class Outcomes:
         # Only of our own kind is it safe to ask for anything.
         return (type(error) is ActionInterrupted and error.__cause__) or error
 
-    def recall(self, node: int) -> None:
-        """Take the error of the call before for that of an action which is not tried again after all."""
-        if node in self.earlier:
+    def recall(self, node: int, direction: Direction = "forward") -> None:
+        """Take the error of the call before for that of a call which is not made again after all."""
+        if direction == "back":
+            self.rollback_errors[node] = self.earlier_back[node]
+        elif node in self.earlier:
             self.errors[node] = self.earlier[node]
 
     def begin_anew(self) -> None:
@@ -202,13 +227,12 @@ class Outcomes:
         self.forget(node, "forward")
         if unknown:  # a value by hand makes it no more known
             self.lost.add(node)
-        self.durations.pop(node, None)
         self.skipped[node] = error
         self.results[node] = value
 
     def ended(self, node: int) -> str:
         """Give how an action ended, for its rollback."""
-        if node in self.lost:
+        if node in self.lost or node in self._machine.doubtful:
             return "UNKNOWN"
         return "FAILED" if node in self.errors or node in self.skipped else "SUCCEEDED"
 

@@ -169,20 +169,21 @@ class Performer:
 
     async def _outlived(self, node: int) -> None:
         """Wait for an action that was given up: it could overtake its own rollback."""
-        stray = self.outcomes.strays.get(node)
-        if stray is None:
-            return
-        if isinstance(stray, concurrent.futures.Future):
-            value, error = await asyncio.shield(asyncio.wrap_future(stray))
-        else:
-            value, error, *_ = await asyncio.shield(stray)
-        del self.outcomes.strays[node]
-        if error is not None:
-            self.outcomes.heed(error)
-        elif inspect.iscoroutine(value):
-            value.close()  # what a plain function has only prepared was never done
-        else:
-            self.outcomes.results[node] = value
+        strays = self.outcomes.strays.get(node, [])
+        while strays:
+            stray = strays[0]
+            if isinstance(stray, concurrent.futures.Future):
+                value, error = await asyncio.shield(asyncio.wrap_future(stray))
+            else:
+                value, error, *_ = await asyncio.shield(stray)
+            strays.remove(stray)
+            if error is not None:
+                self.outcomes.heed(error)
+            elif inspect.iscoroutine(value):
+                value.close()  # what a plain function has only prepared was never done
+            else:
+                self.outcomes.results[node] = value
+        self.outcomes.strays.pop(node, None)
 
     async def _call(
         self,

@@ -150,8 +150,8 @@ class Recorder:
             while self._untold:
                 self._tell(self._untold.popleft())
 
-    def call(self, node: int) -> None:
-        """Write into the log that an action is called now, after its wait.
+    def end_wait(self, node: int) -> None:
+        """Write into the log that an action, or its rollback, is called now, after its wait.
 
         Raises
         ------

@@ -244,7 +244,8 @@ class FlowRun(RunVerdict):
         driver.seat.check_not_released()
         self._check_way_back()
         first = len(self.events)
-        failed = ", ".join(f"{name} {self.states[name].word}" for name in self.undecided)
+        again = {self.plan.names[node] for node in driver.called_again()}
+        failed = ", ".join(f"{name} {self.states[name].word}" for name in self.undecided if name not in again)
         driver.close(failed if self.state is RunState.RUNNING and failed else BY_REQUEST)
         await driver.at_rest()
         self._check_way_back()  # what ran meanwhile may have passed it

@@ -53,8 +53,8 @@ class Holder(Protocol):
 class Journal:
     """The one connection of this process to one file. `opened` gives it.
 
-    SQLite's own lock keeps other processes out for as long as it is open, and ends with this process, however
-    that ends. So no two kernels can both go on with a run.
+    SQLite's own lock, and that of the `Guard`, keep other processes out for as long as it is open, and end
+    with this process, however that ends. So no two kernels can both go on with a run.
 
     Attributes
     ----------
@@ -224,6 +224,8 @@ def _check_place(path: Path, create: bool) -> None:
     if path.exists():
         if not path.is_file():
             raise JournalError(f"{path} is no file: a journal is one")
+        if not create and not path.stat().st_size:
+            raise JournalError(f"{path} is empty: no run was ever written there")
         check_head(path)
     elif not create:
         raise JournalError(f"there is no journal {path}")

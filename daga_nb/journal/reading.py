@@ -8,13 +8,14 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Iterator
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast, get_args
 
 from daga_nb.core.entries import Entry
 from daga_nb.core.events import Event
 from daga_nb.core.machine import Machine
 from daga_nb.core.moves import Undo
 from daga_nb.core.states import NodeState, RunState
+from daga_nb.engine.admission import OnFailure
 from daga_nb.engine.log import Mark, Row
 from daga_nb.engine.preview import preview, whole
 from daga_nb.errors import DagaError, JournalError, RecordedError
@@ -30,7 +31,7 @@ MOST_EVENTS = 1_000_000
 _LONGEST_MESSAGE = 600
 _UNDO = {undo.value: undo for undo in Undo}
 _CALLED = (NodeState.RUNNING, NodeState.ROLLING_BACK)
-_CAN_TURN_BACK = (RunState.READY, RunState.RUNNING, RunState.RECOVERING)
+_MAY_TURN_BACK = (RunState.READY, RunState.RUNNING, RunState.RECOVERING)
 
 _HEAD = "SELECT flow, created_at, plan, plan_hash, input FROM run WHERE run_id = ?"
 _EVENTS = """
@@ -105,10 +106,16 @@ class Kept(NamedTuple):
         return frozenset(node for node, after in found.items() if node is not None and last[node] == after)
 
     @property
+    def on_failure(self) -> OnFailure:
+        """What a failure does."""
+        told = [mark.value for mark in self.marks if mark.kind == "on_failure"]
+        return cast(OnFailure, told[-1]) if told else "rollback"
+
+    @property
     def turning(self) -> str:
         """Why it is to be rolled back, if somebody has said so and nothing of that has happened yet."""
         machine = self.machine
-        if machine.pivot is not None or machine.run_state not in _CAN_TURN_BACK:
+        if machine.pivot is not None or machine.run_state not in _MAY_TURN_BACK:
             return ""
         told = (row.event.seq for row in reversed(self.rows) if row.event.state is RunState.ROLLING_BACK)
         last = next(told, 0)
@@ -198,9 +205,10 @@ def _sized(text: str) -> str:
 
 def _mark(number: int, fields: tuple[Any, ...], shape: Shape) -> Mark:
     after, kind, node, value = fields
-    of_run = kind in ("resumed", "released", "turning")
+    of_run = kind in ("resumed", "released", "turning", "on_failure")
     known = node is None if of_run else node is not None and 0 <= node < len(shape.plan)
-    if not known or (kind == "undo" and value not in _UNDO) or (kind == "turning" and not value):
+    said = {"undo": value in _UNDO, "turning": bool(value), "on_failure": value in get_args(OnFailure)}
+    if not known or not said.get(kind, True):
         raise JournalError(f"mark {number} is not what it should be")
     return Mark(after, kind, node, value)
 

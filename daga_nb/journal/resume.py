@@ -40,20 +40,21 @@ def resume(
     run_id: str,
     *,
     faults: Faults,
-    on_failure: OnFailure,
+    on_failure: OnFailure | None,
     observe: Observe | None,
     most_resumes: int,
 ) -> FlowRun:
     """Give the run, as it stood, ready to go on. See `DagaFlow.resume`."""
-    if type(most_resumes) is not int or most_resumes < 0:
-        raise JournalError(f"most_resumes={most_resumes!r}: it is a whole number from 0")
+    if type(most_resumes) is not int or most_resumes < 1:
+        raise JournalError(f"most_resumes={most_resumes!r}: it is a whole number from 1")
     with opened(path, create=False) as journal:
         kept = read(journal, run_id)
         _check_flow(kept, flow)
         _check_may_go_on(kept, journal, most_resumes)
         log = RunLog.resumed(journal.path, run_id, (len(kept.rows), len(kept.entries), len(kept.marks)))
-        run = FlowRun(flow, decode(kept.input), faults, on_failure=on_failure, observe=observe, log=log)
+        run = FlowRun(flow, decode(kept.input), faults, observe=observe, log=log)
         _restore(run._driver, kept)
+        run.on_failure = kept.on_failure if on_failure is None else on_failure
         run._history = History(run, notes_of(kept))
         log.take_over(journal)
         if run.state.ended:
@@ -89,7 +90,9 @@ def _check_may_go_on(kept: Kept, journal: Journal, most: int) -> None:
 
 def _restore(driver: Driver, kept: Kept) -> None:
     """Bring a fresh run to where the journal's story stops, and mark what was lost there."""
-    machine, outcomes = driver.machine, driver.outcomes
+    machine, outcomes, keeping = driver.machine, driver.outcomes, driver.keeping
+    assert keeping is not None
+    keeping.on_failure = kept.on_failure
     machine.undo[:] = kept.shape.undo
     for row in changing(machine, kept.rows, kept.marks):
         _replay(driver, row)
@@ -98,8 +101,7 @@ def _restore(driver: Driver, kept: Kept) -> None:
     driver.recorder.go_on_from(kept.created_at, kept.rows[-1].event.at if kept.rows else 0.0)
     if machine.run_state.ended:
         return
-    assert driver.keeping is not None
-    driver.keeping.mark(Mark(len(kept.rows), "resumed"))
+    keeping.mark(Mark(len(kept.rows), "resumed"))
     driver.closing = kept.turning
     last = {row.node: row for row in kept.rows}
     waiting = kept.waiting
@@ -118,11 +120,13 @@ def _restore(driver: Driver, kept: Kept) -> None:
 
 def _lose(driver: Driver, node: int, *, waited: bool) -> None:
     outcomes = driver.outcomes
-    outcomes.calls_lost[node, _direction(driver.machine.states[node])] += 1
+    direction = _direction(driver.machine.states[node])
+    outcomes.calls_lost[node, direction] += 1
     if waited:  # it was not called: what the call before raised is still the truth
-        outcomes.recall(node)
-        ended, reason = NodeState.FAILED, _WAITED
-    elif driver.machine.states[node] is NodeState.RUNNING:
+        outcomes.recall(node, direction)
+        ended = NodeState.FAILED if direction == "forward" else NodeState.ROLLBACK_FAILED
+        reason = _WAITED
+    elif direction == "forward":
         ended, reason = outcomes.forward(node, lost(_WHY))
     else:
         name = driver.plan.names[node]

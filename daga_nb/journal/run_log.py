@@ -60,10 +60,14 @@ class RunLog:
 
     used = False
 
-    def __init__(self, path: str | os.PathLike[str], flow: str) -> None:
+    def __init__(self, path: str | os.PathLike[str], flow: str, input: Any) -> None:
         self._flow = whole(flow)
+        try:
+            self._input = encode(input)  # before there is a file
+        except JournalValueError as error:
+            raise JournalValueError(f"the input cannot be kept in the journal: {error}") from None
         with opened(path, create=True) as journal:
-            self._is(journal.path, secrets.token_hex(6))
+            self._name(journal.path, secrets.token_hex(6))
             self._take(journal)
         self._head: tuple[str, str] | None = None  # the shape and the input, until they are written
         self._counts = _NOTHING
@@ -73,7 +77,7 @@ class RunLog:
     def resumed(cls, path: Path, run_id: str, counts: Counts) -> RunLog:
         """Give what goes on writing a run that is in the journal, as soon as it is to `take_over`."""
         log = cls.__new__(cls)
-        log._is(path, run_id)
+        log._name(path, run_id)
         log._head, log._counts, log._resumed = None, counts, True
         return log
 
@@ -84,7 +88,7 @@ class RunLog:
             before.give_up()
         self._take(journal)
 
-    def _is(self, path: Path, run_id: str) -> None:
+    def _name(self, path: Path, run_id: str) -> None:
         self.path = path
         self.run_id = run_id
         self._journal: Journal | None = None
@@ -95,30 +99,24 @@ class RunLog:
     def _take(self, journal: Journal) -> None:
         self._journal = journal
         journal.holders[self.run_id] = self
-        finalize(self, close_idle, journal)
+        self._let_go = finalize(self, close_idle, journal)
 
     def give_up(self) -> None:
         """Write nothing more: another one does."""
         self._given_up = True
         self._journal = None
 
-    def begin(
-        self, plan: Plan, undo: Sequence[Undo], policy: Policy, input: Any, busy: Callable[[], bool]
-    ) -> None:
+    def begin(self, plan: Plan, undo: Sequence[Undo], policy: Policy, busy: Callable[[], bool]) -> None:
         """Take note of what run this is, unless the journal knows."""
         self._busy = busy
         if self._resumed:
             return
-        try:
-            text = encode(input)
-        except JournalValueError as error:
-            raise JournalValueError(f"the input cannot be kept in the journal: {error}") from None
         shape = Shape(plan, tuple(undo), policy).to_text()
         try:
             check_parts(shape)  # what is written can be read again
         except StoryError as error:
             raise JournalError(f"the flow {self._flow[:60]!r} is too large for a journal: {error}") from None
-        self._head = (shape, text)
+        self._head = (shape, self._input)
 
     def busy(self) -> bool:
         """Whether the run is being driven here now."""
@@ -192,6 +190,11 @@ class RunLog:
     def _held(self) -> Journal:
         """Give the journal, opened again if others could have had it meanwhile."""
         if self._journal is None:
+            if self._unsure:
+                raise JournalError(
+                    f"run {self.run_id}: its file was let go of while nobody knew whether the last write was "
+                    "done; flow.resume(...) shows how it stands"
+                )
             with opened(self.path, create=False) as journal:
                 if self._in_file(journal) != self._counts:
                     raise JournalError(
@@ -206,6 +209,7 @@ class RunLog:
         journal = self._journal
         if journal is not None and not self._given_up:
             self._journal = None
+            self._let_go.detach()
             journal.holders.pop(self.run_id, None)
             close_idle(journal)
 

@@ -46,7 +46,8 @@ CREATE TABLE entry(
 CREATE TABLE mark(
   run_id TEXT NOT NULL REFERENCES run, number INTEGER NOT NULL CHECK(number >= 1),
   after INTEGER NOT NULL CHECK(after >= 0),
-  kind TEXT NOT NULL CHECK(kind IN ('resumed', 'released', 'turning', 'undo', 'waits', 'called')),
+  kind TEXT NOT NULL CHECK(
+    kind IN ('resumed', 'released', 'turning', 'on_failure', 'undo', 'waits', 'called')),
   node INTEGER, value TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY(run_id, number)
 ) STRICT, WITHOUT ROWID;
 

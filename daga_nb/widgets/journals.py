@@ -38,7 +38,7 @@ class LabJournals(LabDecisions):
         input: Any = None,
         *,
         faults: Faults = (),
-        on_failure: OnFailure = "rollback",
+        on_failure: OnFailure | None = None,
         observe: Observe | None = None,
         journal: str | os.PathLike[str] | None = None,
         **options: Any,
@@ -47,16 +47,17 @@ class LabJournals(LabDecisions):
         self._blocked = self._broken = ""
         self._open: Sequence[KeptRun] = ()
         self._found: OpenRun | None = None
-        given: dict[str, Any] = {"faults": faults, "on_failure": on_failure, "observe": observe}
+        given: dict[str, Any] = {"faults": faults, "observe": observe}
+        started = {**given, "on_failure": on_failure or "rollback"}
         try:
-            run = flow.start(input, **given, journal=journal)
+            run = flow.start(input, **started, journal=journal)
         except JournalBusy as busy:
             self._blocked = str(busy)
-            run = flow.start(input, **given)
+            run = flow.start(input, **started)
         self._file = Path(journal).resolve() if journal is not None and self._blocked else run.journal
         self._named = DEFAULT_FILE if journal is None else journal
         if journal is not None and not self._blocked:
-            run = self._look(run, flow, **given)
+            run = self._look(run, flow, on_failure=on_failure, **given)
         super().__init__(run, **options)
 
     # ------------------------------------------------------------------ the switch
@@ -92,7 +93,7 @@ class LabJournals(LabDecisions):
             self._log.add("note", f"from the next run on, what happens {where}")
             self._feed.touch()
             return
-        run = self._look(run, self._flow, on_failure=old.on_failure, observe=old.observe) if path else run
+        run = self._look(run, self._flow, observe=old.observe) if path else run
         self._put_in_place(run, where)
 
     def _put_in_place(self, run: FlowRun, words: str) -> None:
@@ -160,7 +161,7 @@ class LabJournals(LabDecisions):
                 "this lab has no journal to find a run in: set its journal, to 'runs.db' say, first"
             )
         old = self._run
-        run = self._flow.resume(path, run_id, on_failure=old.on_failure, observe=old.observe)
+        run = self._flow.resume(path, run_id, observe=old.observe)
         self._begin(run, "is as its process left it", instead=old.state is RunState.READY and not old.events)
         if self._namesakes.taken:
             self._log.add(
@@ -175,7 +176,7 @@ class LabJournals(LabDecisions):
         self._log.say("{lab}.older()")
         old, ids = self._run, [kept.run_id for kept in self._open]
         kept = self._open[(ids.index(self._found.kept.run_id) + 1) % len(ids)]
-        self._found = open_run(self._flow, kept, on_failure=old.on_failure, observe=old.observe)
+        self._found = open_run(self._flow, kept, observe=old.observe)
         run = self._found.run
         if run is None and not old.events:
             self._feed.touch()

@@ -163,7 +163,7 @@ def lab(
     input: Any = None,
     *,
     faults: Faults = (),
-    on_failure: OnFailure = "rollback",
+    on_failure: OnFailure | None = None,
     observe: Observe | None = None,
     journal: str | os.PathLike[str] | None = None,
     quiz: bool = False,
@@ -182,7 +182,8 @@ def lab(
     faults
         Failures planned in advance; more can be planted by a click.
     on_failure
-        ``"rollback"``, or ``"pause"``: a failure stops the run before anything is rolled back.
+        ``"rollback"``, or ``"pause"``: a failure stops the run before anything is rolled back. If not given,
+        that of the open run which is found, else ``"rollback"``.
     observe
         Gives what the world is like; beside the ledger stands what a run has changed. See `DagaFlow.start`.
     journal
