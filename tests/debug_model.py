@@ -14,7 +14,7 @@ class Debugged:
         self.states = dict.fromkeys(parents, "PENDING")
         self.run = "READY"
         self.fails, self.undo_fails = set(), set()
-        self.inherited, self.skipped = set(), set()
+        self.inherited, self.skipped, self.doubtful = set(), set(), set()
         self.breaks, self.passed, self.standing = set(), set(), set()
         self.undo_failed = self.cancelled = False
         self.calls = []
@@ -25,8 +25,9 @@ class Debugged:
     # ------------------------------------------------------------------ what comes next
 
     def owed(self):
-        if self.textbook:  # what failed is not undone
-            return self.those("SUCCEEDED", "UNKNOWN") - self.inherited - self.skipped
+        if self.textbook:  # what failed is not undone, if no call of it may have happened all the same
+            certain = self.those("SUCCEEDED", "UNKNOWN") - self.skipped
+            return (certain | (self.those("SUCCEEDED", "FAILED") & self.doubtful)) - self.inherited
         return self.those("SUCCEEDED", "FAILED", "UNKNOWN") - self.inherited
 
     def stuck(self):
@@ -78,6 +79,7 @@ class Debugged:
             if phase == "forward":
                 self.run = "RUNNING"
                 self.states[name] = "FAILED" if name in self.fails else "SUCCEEDED"
+                self.doubtful -= {name} - self.fails
             else:
                 self.states[name] = "ROLLBACK_FAILED" if name in self.undo_fails else "ROLLED_BACK"
         if phase == "rollback" and self.undo_fails & set(names):
@@ -166,6 +168,7 @@ class Debugged:
         self.die()
         if coming and coming[0] == "forward":
             self.states.update(dict.fromkeys(coming[1], "UNKNOWN"))
+            self.doubtful |= coming[1]
         elif coming:  # nobody knows of these rollbacks: they are called again, and that is the next step
             self.call(*coming)
             self.rest()

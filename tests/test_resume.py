@@ -3,8 +3,9 @@
 import asyncio
 
 import pytest
-from crashed import CHAIN, crashed, die_in, gated
+from crashed import CHAIN, crashed, die_after, die_in, gated
 from helpers import Boom, Gate, action, flow_of, play, told, words
+from journals import everything
 
 from daga_nb import DagaAction, DagaFlow, DagaFlowError, Fault, Retries, Story, list_runs
 from daga_nb.core.entries import Entry
@@ -888,3 +889,146 @@ def test_the_rollback_of_what_was_lost_and_skipped_is_told_that_nobody_knows(pat
     play(run.rollback())
     assert told_of == [("UNKNOWN", None, "'b': the process ended before it did")]
     assert done == ["do a", "do c", "undo c", "undo a"]
+
+
+def test_a_retry_that_could_not_be_written_is_no_longer_waiting_once_it_is_called(path, monkeypatch):
+    done, gate = [], Gate()
+
+    def flow(wait):
+        async def pay(results, context):
+            done.append(f"pay {context.attempt}")
+            if context.attempt == 1:
+                raise Boom("no answer")
+            await gate.wait()
+
+        paid = DagaAction(pay, name="b", retries=Retries(1, wait=wait))
+        paid.on_rollback(lambda results, context: done.append(f"refund, {context.outcome}"))
+        return DagaFlow([(action([], "a"), paid)])
+
+    run = flow(0.001).start(journal=path)
+    writes, right = [], Journal.write
+
+    def write(journal, statements):
+        writes.append(statements)
+        if len(writes) == 3:
+            raise JournalError("the disk is full")
+        right(journal, statements)
+
+    monkeypatch.setattr(Journal, "write", write)
+    with pytest.raises(JournalError, match="the disk is full"):
+        play(run.go())
+    assert done == ["pay 1"]
+    die_in(run, gate)
+    again = flow(0.001).resume(path, run.id)
+    assert words(again)["b"] == "unknown"
+    play(again.go())
+    assert done == ["pay 1", "pay 2", "refund, UNKNOWN"], "it is not paid twice"
+
+
+def test_a_rollback_that_waits_for_its_retry_was_not_called(path):
+    done = []
+
+    def flow(fails, wait):
+        async def undo(results):
+            done.append("undo a")
+            if fails:
+                raise Boom("still closed")
+
+        a = DagaAction(lambda results: 1, name="a", rollback_retries=Retries(3, wait=wait))
+        a.on_rollback(undo)
+        return DagaFlow([(a, action([], "b"))])
+
+    run = flow(True, 60.0).start(journal=path)
+    play(run.step())
+    failed = Gate()
+    run.subscribe(lambda event: failed.reached.set() if str(event) == "a ROLLBACK_FAILED" else None)
+
+    async def until():
+        going = asyncio.ensure_future(run.rollback())
+        await failed.reached.wait()
+        return going
+
+    die_after(until())
+    again = flow(False, 60.0).resume(path, run.id)
+    assert "still closed" in str(again.rollback_errors["a"].__cause__ or again.rollback_errors["a"])
+    play(again.go())
+    assert done == ["undo a", "undo a"]
+    assert [event.reason for event in again.events if event.node == "a"][-3:] == [
+        "the process ended before its retry",
+        "tried again",
+        "",
+    ]
+
+
+def test_how_long_a_lost_call_took_is_not_known(path):
+    done, gate = [], Gate()
+
+    def flow(fails):
+        async def b(results):
+            done.append("do b")
+            if fails:
+                raise fails.pop()
+            await gate.wait()
+
+        return DagaFlow([(action([], "a"), DagaAction(b, name="b", retries=1, no_effect=True))])
+
+    run = flow([Boom("no")]).start(journal=path)
+    die_in(run, gate)
+    assert done == ["do b", "do b"]
+    again = flow([]).resume(path, run.id)
+    assert words(again)["b"] == "unknown"
+    assert again.duration("b") is None
+    play(again.rollback())
+    (lost,) = [event for event in everything(path)["event"] if event[4] == "UNKNOWN"]
+    assert lost[8] is None
+
+
+# ------------------------------------------------------------------- what a failure does
+
+
+def test_a_run_that_was_paused_at_a_failure_is_paused_again(path):
+    done = []
+    how = {"b": {"fails": Boom("no")}}
+    run = flow_of(done, CHAIN, how=how).start(17, journal=path, on_failure="pause")
+    play(run.go())
+    paused = "paused: b failed; retry, skip with a value, or roll back"
+    assert str(run.next) == paused
+    again = flow_of(done, CHAIN).resume(path, run.id)
+    assert (again.on_failure, str(again.next)) == ("pause", paused)
+    assert play(again.go()) == ()
+    play(again.retry())
+    assert play(again.finish()) == ["c"]
+    assert done == ["do a", "do b", "do b", "do c"]
+
+
+@pytest.mark.parametrize("how_set", ["on the run", "as it was resumed"])
+def test_what_was_said_of_failures_last_holds(path, how_set):
+    flow = flow_of([], CHAIN)
+    run = flow.start(17, journal=path)
+    play(run.step())
+    if how_set == "on the run":
+        run.on_failure = "pause"
+    else:
+        run = flow.resume(path, run.id, on_failure="pause")
+    play(run.step())
+    assert flow.resume(path, run.id).on_failure == "pause"
+    again = flow.resume(path, run.id, on_failure="rollback")
+    play(again.step())
+    assert flow.resume(path, run.id).on_failure == "rollback"
+
+
+def test_who_lets_a_paused_run_roll_back_is_told_so(path):
+    run = flow_of([], CHAIN, how={"b": {"fails": Boom("no")}}).start(17, journal=path, on_failure="pause")
+    play(run.go())
+    run.on_failure = "rollback"
+    assert str(run.next) == "next: the rollback (b failed)"
+    again = flow_of([], CHAIN).resume(path, run.id, on_failure="rollback")
+    assert str(again.next) == "next: the rollback (b failed)"
+
+
+def test_where_nothing_was_written_there_is_nothing_to_resume(path):
+    path.touch()
+    assert list(list_runs(path)) == []
+    with pytest.raises(JournalError, match="is empty: no run was ever written there"):
+        flow_of([], CHAIN).resume(path, "nobody")
+    assert path.stat().st_size == 0

@@ -4,11 +4,12 @@ import asyncio
 
 import pytest
 from crashed import CHAIN, die_after, die_in, gated
-from helpers import Boom, Gate, flow_of, play, told, words
+from helpers import Boom, Gate, action, flow_of, play, told, turns, words
 from journals import everything
 
-from daga_nb import DagaFlowError
-from daga_nb.errors import StepError
+from daga_nb import DagaAction, DagaFlow, DagaFlowError, Retries
+from daga_nb.errors import JournalError, StepError
+from daga_nb.journal.file import Journal
 
 
 @pytest.fixture
@@ -153,3 +154,112 @@ def test_a_run_that_turns_back_at_once_needs_no_such_word(path):
     assert not again.turning
     play(again.retry())
     assert words(again) == {"a": "rolled back", "b": "abandoned", "c": "abandoned"}
+
+
+def test_what_is_called_again_one_at_a_time_is_not_after_an_abort(path):
+    done, gates = [], {name: Gate() for name in "bcd"}
+    edges = [("a", "b"), ("a", "c"), ("a", "d")]
+    how = {name: {"idempotent": True} for name in "bcd"}
+    run = gated(done, gates, edges, how).start(17, journal=path)
+    die_in(run, *gates.values())
+    gate = Gate()
+    again = gated(done, {"b": gate}, edges, how, max_parallel=1).resume(path, run.id)
+
+    async def main():
+        going = asyncio.ensure_future(again.go())
+        await gate.reached.wait()
+        asked = asyncio.ensure_future(again.rollback())
+        await turns()
+        gate.open()
+        await asyncio.gather(going, asked)
+
+    play(main())
+    assert done == ["do a", "do b", "undo b", "undo c", "undo d", "undo a"]
+    assert (
+        next(event.reason for event in again.events if event.state == "ROLLING_BACK")
+        == "rolled back by request"
+    )
+    assert told(again.events).count("c RUNNING") == 1, "it is not even shown"
+
+
+def test_who_stops_the_process_has_nothing_go_forward_again_from_a_save_point(path):
+    done, gate = [], Gate()
+    edges = [("a", "b"), ("a", "c")]
+    how = {"a": {"save_point": True}, "b": {"fails": KeyboardInterrupt()}}
+    run = gated(done, {"c": gate}, edges, how).start(17, journal=path)
+
+    async def until():
+        going = asyncio.ensure_future(run.go())
+        await gate.reached.wait()
+        await turns()
+        return going
+
+    die_after(until())
+    assert turning(path) == ["b failed"]
+    again = flow_of(done, edges, how={"a": {"save_point": True}}).resume(path, run.id)
+    play(again.go())
+    assert again.state.word == "rolled back"
+    assert done == ["do a", "do b", "undo b", "undo c", "undo a"]
+
+
+def retried(done, wait, beside=None):
+    """Give a flow of an action whose first call fails, and that waits then; and another one beside it."""
+
+    async def flaky(results, context):
+        done.append(f"do b {context.attempt}")
+        if context.attempt == 1:
+            raise Boom("not yet")
+        return "b"
+
+    b = DagaAction(flaky, name="b", retries=Retries(1, wait=wait))
+    b.on_rollback(lambda results: done.append("undo b"))
+    edges = [(action(done, "a"), b)]
+    if beside is not None:
+        edges.append((edges[0][0], action(done, "c", before=beside)))
+    return DagaFlow(edges)
+
+
+def test_an_abort_in_the_turn_in_which_a_retry_has_waited_long_enough_comes_first(path, done):
+    run = retried(done, 60.0).start(17, journal=path)
+
+    async def main():
+        going = asyncio.ensure_future(run.go())
+        await turns()
+        (waits,) = run._driver.inflight._waiting.values()
+        asked = asyncio.ensure_future(run.rollback())
+        waits.set_result(True)
+        await asyncio.gather(going, asked)
+
+    play(main())
+    assert done == ["do a", "do b 1", "undo b", "undo a"]
+    assert "called" not in [mark[3] for mark in everything(path)["mark"]]
+
+
+def test_a_retry_does_not_wait_on_while_a_run_stops_that_cannot_be_written(path, done, monkeypatch):
+    gate = Gate()
+    run = retried(done, 60.0, gate.wait).start(17, journal=path)
+    full = False
+    right = Journal.write
+
+    def write(journal, statements):
+        if full:
+            raise JournalError("the disk is full")
+        right(journal, statements)
+
+    monkeypatch.setattr(Journal, "write", write)
+
+    async def main():
+        nonlocal full
+        going = asyncio.ensure_future(run.go())
+        await gate.reached.wait()
+        await turns()
+        full = True
+        gate.open()
+        with pytest.raises(JournalError, match="the disk is full"):
+            await going
+        full = False
+        await run.rollback()
+
+    play(main())
+    assert done == ["do a", "do b 1", "do c", "undo b", "undo c", "undo a"]
+    assert words(run) == {"a": "rolled back", "b": "rolled back", "c": "rolled back"}

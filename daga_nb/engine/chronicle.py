@@ -148,10 +148,9 @@ class Chronicle:
         if self._machine.run_state is RunState.ROLLBACK_INCOMPLETE:
             self._record(None, RunState.ROLLING_BACK, "tried again")
         direction: Direction = "forward" if forward else "back"
-        machine = self._machine
         state = NodeState.RUNNING if forward else NodeState.ROLLING_BACK
         for node in nodes:
-            unknown = node in lost and machine.states[node] is not NodeState.FAILED
+            unknown = node in lost and node not in self._outcomes.waited
             why = "called again: its outcome was lost" if unknown else "tried again"
             self._record(node, state, why)
             self._delays.pop((node, state), None)

@@ -85,6 +85,8 @@ class Outcomes:
         What actions gave that could not be kept in the journal, so that they count as failed.
     broken_off
         The actions of which the last call, or that of their rollback, was lost with its process.
+    waited
+        Those of them whose call was not made yet: its time had not come.
     calls_lost
         How many calls of each were, forward and back.
     skipped
@@ -113,6 +115,7 @@ class Outcomes:
         self.earlier_back: dict[int, RollbackError] = {}
         self.unfit: dict[int, Any] = {}
         self.broken_off: set[int] = set()
+        self.waited: set[int] = set()
         self.calls_lost: Counter[tuple[int, Direction]] = Counter()
         self.cause: Exception | None = None
         self.fatal: BaseException | None = None
@@ -184,6 +187,7 @@ class Outcomes:
     def forget(self, node: int, direction: Direction) -> None:
         """Forget how the last call ended: there will be another one, or a value by hand."""
         self.broken_off.discard(node)
+        self.waited.discard(node)
         if direction == "back":
             rollback_error = self.rollback_errors.pop(node, None)
             if rollback_error is not None:

@@ -113,6 +113,8 @@ def _restore(driver: Driver, kept: Kept) -> None:
             found.append(node)
         elif state in undecided and is_lost(last[node]):
             found.append(node)  # by an earlier process, which ended before it called it again
+            if last[node].event.reason == _WAITED:
+                outcomes.waited.add(node)
     driver.lost = tuple(found)
     outcomes.broken_off.update(found)
     driver.recorder.tell_nobody()
@@ -124,6 +126,7 @@ def _lose(driver: Driver, node: int, *, waited: bool) -> None:
     outcomes.calls_lost[node, direction] += 1
     if waited:  # it was not called: what the call before raised is still the truth
         outcomes.recall(node, direction)
+        outcomes.waited.add(node)
         ended = NodeState.FAILED if direction == "forward" else NodeState.ROLLBACK_FAILED
         reason = _WAITED
     elif direction == "forward":
