@@ -24,6 +24,7 @@ OTHER = {
         {},
         "'c' is gone; 'x' is new",
     ),
+    "renamed in the middle": ([("a", "x"), ("x", "c")], {}, {}, "'b' is gone; 'x' is new"),
     "after another": (
         [("a", "b"), ("a", "c")],
         {},

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
 from daga_nb.errors import JournalBusy, JournalError
-from daga_nb.journal.foreign import check_head, check_pages, checked_path, has_format, is_empty
+from daga_nb.journal.foreign import check_head, check_pages, checked_path, has_format, is_blank, is_empty
 from daga_nb.journal.guard import WAIT, Guard, busy
 from daga_nb.journal.schema import APPLICATION, PAGE, SCHEMA, VERSION
 
@@ -224,7 +224,7 @@ def _check_place(path: Path, create: bool) -> None:
     if path.exists():
         if not path.is_file():
             raise JournalError(f"{path} is no file: a journal is one")
-        if not create and not path.stat().st_size:
+        if not create and is_blank(path):
             raise JournalError(f"{path} is empty: no run was ever written there")
         check_head(path)
     elif not create:

@@ -12,7 +12,7 @@ from time import monotonic
 from daga_nb.errors import JournalError
 from daga_nb.journal.schema import APPLICATION, SCHEMA, VERSION
 
-__all__ = ["check_head", "check_pages", "checked_path", "has_format", "is_empty"]
+__all__ = ["check_head", "check_pages", "checked_path", "has_format", "is_blank", "is_empty"]
 
 _LONGEST_LOOK = 1.0  # seconds that it may take to see whether a file is a journal
 _LARGEST_CHECKED = 64 * 2**20  # bytes of the largest file that is checked as a whole
@@ -60,6 +60,14 @@ def check_head(path: Path) -> None:
         raise JournalError(f"{path} is a database, and no journal of daga-nb")
     if version != VERSION:
         raise JournalError(f"{path} is a journal of version {version}; this daga_nb reads version {VERSION}")
+
+
+def is_blank(path: Path) -> bool:
+    """Whether there is a file without a single byte."""
+    try:
+        return path.is_file() and not path.stat().st_size
+    except OSError:  # who opens it says what is wrong
+        return False
 
 
 def is_empty(connection: sqlite3.Connection) -> bool:

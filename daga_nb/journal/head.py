@@ -92,7 +92,8 @@ def _differences(then: Shape, now: Shape) -> Iterator[str]:
         if name not in new.ids:
             continue
         was, has = _before(old, name), _before(new, name)
-        if was != has:
+        # That what is gone is not before it, and what is new is, goes without saying.
+        if [one for one in was if one in new.ids] != [one for one in has if one in old.ids]:
             yield f"{name!r} comes after {_listed(has)}, and came after {_listed(was)}"
         undone, undo = then.undo[old.ids[name]], now.undo[new.ids[name]]
         if undone is not undo and undone is not Undo.ELSEWHERE:

@@ -13,7 +13,7 @@ from daga_nb.core.states import NodeState, RunState, parse_state
 from daga_nb.engine.preview import whole
 from daga_nb.errors import JournalError
 from daga_nb.journal.file import Journal, opened
-from daga_nb.journal.foreign import checked_path
+from daga_nb.journal.foreign import checked_path, is_blank
 from daga_nb.journal.reading import Kept, read
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ def list_runs(path: str | os.PathLike[str], *, flow: str | None = None) -> KeptR
     [('trip', 'open', 'running'), ('trip', 'finished', 'succeeded')]
     """
     found = checked_path(path)
-    if found.is_file() and not found.stat().st_size:  # its maker has died at once
+    if is_blank(found):  # its maker has died at once
         return KeptRuns(found, ())
     with opened(found, create=False) as journal:
         rows = journal.read(_RUNS, {"flow": None if flow is None else whole(flow), "most": _MOST})
