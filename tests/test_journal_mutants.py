@@ -359,6 +359,16 @@ def a_lost_action_counts_as_failed(patch: pytest.MonkeyPatch) -> None:
 # ----------------------------------------------------------------------- what is restored
 
 
+def unmarked(patch: pytest.MonkeyPatch, kind: str) -> None:
+    right = Keeping.mark
+
+    def mark(self: Keeping, told: Any) -> None:
+        if told.kind != kind:
+            right(self, told)
+
+    patch.setattr(Keeping, "mark", mark)
+
+
 def restored(patch: pytest.MonkeyPatch, wrong: Callable[[Driver], object]) -> None:
     right = resume._restore
 
@@ -443,13 +453,7 @@ def why_the_run_turned_back_is_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 @mutant(test_turning.test_a_step_is_a_step_back)
 def a_decision_to_turn_back_is_not_written(patch: pytest.MonkeyPatch) -> None:
-    right = Keeping.mark
-
-    def mark(self: Keeping, told: Any) -> None:
-        if told.kind != "turning":
-            right(self, told)
-
-    patch.setattr(Keeping, "mark", mark)
+    unmarked(patch, "turning")
 
 
 @mutant(test_turning.test_a_step_is_a_step_back)
@@ -522,13 +526,7 @@ def a_run_is_taken_from_under_who_drives_it(patch: pytest.MonkeyPatch) -> None:
 
 @mutant(test_resume.test_what_comes_to_nothing_five_times_is_refused)
 def resumes_are_not_counted(patch: pytest.MonkeyPatch) -> None:
-    right = Keeping.mark
-
-    def mark(self: Keeping, told: Any) -> None:
-        if told.kind != "resumed":
-            right(self, told)
-
-    patch.setattr(Keeping, "mark", mark)
+    unmarked(patch, "resumed")
 
 
 @mutant(test_resume.test_only_looking_counts_for_nothing)

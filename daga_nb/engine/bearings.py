@@ -67,6 +67,11 @@ class Bearings:
         return waited or self.performer.calls[node].idempotent
 
     @property
+    def too_late(self) -> str:
+        """Why nothing is tried again, as the run is to be rolled back instead; nothing if it is not."""
+        return "" if self.machine.run_state.back else self.closing
+
+    @property
     def stands(self) -> bool:
         """Whether the run goes no further by itself although it has not ended: it has passed a pivot."""
         machine = self.machine

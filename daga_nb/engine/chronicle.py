@@ -44,8 +44,8 @@ class Chronicle:
         self._keeping = keeping
         self._performer = performer
         self.undo_failed = False
-        # How long what is called again waits before; the journal says that it waits.
-        self._delays: dict[tuple[int, NodeState], float] = {}
+        # Which attempt waits before it is called, and how long; the journal says that it waits.
+        self._delays: dict[tuple[int, Direction], tuple[int, float]] = {}
         self._machine = machine
         self._record = recorder.record
         self._outcomes = outcomes
@@ -54,10 +54,6 @@ class Chronicle:
     def show(self, nodes: Sequence[int]) -> Sequence[int]:
         """Record that `nodes` are under way; settle those that need no call, and give the others."""
         machine, record = self._machine, self._record
-        if self._delays:
-            for node in nodes:
-                self._delays.pop((node, NodeState.RUNNING), None)
-                self._delays.pop((node, NodeState.ROLLING_BACK), None)
         if machine.run_state is RunState.READY:
             record(None, RunState.RUNNING)
         if machine.run_state is RunState.RUNNING:
@@ -130,7 +126,9 @@ class Chronicle:
     def _call_again(self, node: int, again: Retry) -> None:
         state = NodeState.RUNNING if again.direction == "forward" else NodeState.ROLLING_BACK
         self._record(node, state, str(again))
-        self._delays[node, state] = again.delay
+        if again.delay:
+            attempt = self._machine.attempts(node, again.direction)
+            self._delays[node, again.direction] = attempt, again.delay
         if self._keeping is not None and again.delay:
             self._keeping.mark(Mark(len(self._machine.events), "waits", node))
         self._begin_again([node], again.direction, again.delay)
@@ -153,7 +151,6 @@ class Chronicle:
             unknown = node in lost and node not in self._outcomes.waited
             why = "called again: its outcome was lost" if unknown else "tried again"
             self._record(node, state, why)
-            self._delays.pop((node, state), None)
         self._begin_again(nodes, direction)
 
     def mend(self, turning: Callable[[], bool]) -> None:
@@ -165,10 +162,13 @@ class Chronicle:
         for node, state in enumerate(machine.states):
             if node in inflight.tasks:
                 continue
-            delay = self._delays.get((node, state), 0.0)
             if state is NodeState.ROLLING_BACK:
-                inflight.begin([node], "back", delay)
+                inflight.begin([node], "back", self._delay(node, "back"))
             elif state is NodeState.RUNNING and turning():
                 self.withdraw([node])
             elif state is NodeState.RUNNING:
-                inflight.begin([node], "forward", delay)
+                inflight.begin([node], "forward", self._delay(node, "forward"))
+
+    def _delay(self, node: int, direction: Direction) -> float:
+        attempt, delay = self._delays.get((node, direction), (0, 0.0))
+        return delay if attempt == self._machine.attempts(node, direction) else 0.0

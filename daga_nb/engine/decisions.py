@@ -103,7 +103,7 @@ class RunDecisions(RunTrial):
     def undecided(self) -> tuple[str, ...]:
         """The actions that failed, or going back whose rollback did, and that can be tried again."""
         driver = self._driver
-        if driver.closing and not driver.machine.run_state.back:
+        if driver.too_late:
             return ()
         return tuple(self.plan.names[node] for node in driver.machine.undecided())
 
@@ -213,8 +213,8 @@ class RunDecisions(RunTrial):
         driver = self._driver
         driver.seat.check_free()
         driver.recorder.check()
-        if driver.closing and not driver.machine.run_state.back:
-            raise StepError(f"the run is about to be rolled back ({driver.closing}): nothing is tried again")
+        if driver.too_late:
+            raise StepError(f"the run is about to be rolled back ({driver.too_late}): nothing is tried again")
         failed = driver.machine.undecided()
         if not names:
             if not failed:
