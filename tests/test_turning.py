@@ -182,6 +182,23 @@ def test_what_is_called_again_one_at_a_time_is_not_after_an_abort(path):
     assert told(again.events).count("c RUNNING") == 1, "it is not even shown"
 
 
+@pytest.mark.parametrize("on_failure", ["rollback", "pause"])
+def test_what_is_called_again_one_at_a_time_is_not_after_a_failure_for_good(path, on_failure):
+    done, gates = [], {name: Gate() for name in "bcd"}
+    edges = [("a", "b"), ("a", "c"), ("a", "d")]
+    how = {name: {"idempotent": True} for name in "bcd"}
+    run = gated(done, gates, edges, how).start(17, journal=path)
+    die_in(run, *gates.values())
+    how["b"] = {"idempotent": True, "fails": Boom("b")}
+    again = flow_of(done, edges, how=how, max_parallel=1).resume(path, run.id, on_failure=on_failure)
+    play(again.go())
+    if on_failure == "pause":
+        assert done == ["do a", "do b", "do c", "do d"]
+        assert again.undecided == ("b",)
+    else:
+        assert done == ["do a", "do b", "undo b", "undo c", "undo d", "undo a"]
+
+
 def test_who_stops_the_process_has_nothing_go_forward_again_from_a_save_point(path):
     done, gate = [], Gate()
     edges = [("a", "b"), ("a", "c")]

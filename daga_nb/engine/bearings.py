@@ -105,6 +105,11 @@ class Bearings:
         failed = machine.failures and machine.run_state is RunState.RUNNING and self.on_failure == "rollback"
         return bool(stopped or (failed and machine.may_go_back()))
 
+    def _fails_besides(self, nodes: Sequence[int]) -> bool:
+        """Whether something else than `nodes` has failed, for which the run turns back."""
+        turns = self.on_failure == "rollback" and self.machine.may_go_back()
+        return turns and not set(self.machine.failures).issubset(nodes)
+
     def _undo_failed(self) -> bool:
         """Whether a rollback has failed, and nobody has gone on since."""
         if self.cancelled or self.on_failure != "pause":

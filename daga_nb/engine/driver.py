@@ -85,6 +85,7 @@ class Driver(Turnabout):
         self.lost = ()
         self._max_parallel = max_parallel
         self._again: Sequence[int] = ()
+        self._failed_before: frozenset[int] = frozenset()
         self._stops: Stops | None = None
         self._refused: Exception | None = None
         self.on_failure = on_failure
@@ -132,6 +133,7 @@ class Driver(Turnabout):
             if lost and stepper is not FREE:
                 stepper = HOLD  # that is the step
             self._again = list(dict.fromkeys([*lost, *again]))
+            self._failed_before = frozenset(self.machine.failures).difference(self._again)
             self.recorder.switch_on()
             try:
                 cancelled = await self._go_on(stepper)
@@ -238,7 +240,10 @@ class Driver(Turnabout):
 
     def _repeat(self) -> None:
         """Call once more what failed and is to be tried again, as far as there is room."""
-        if (self.closing or self.cancelled) and self.machine.run_state is RunState.RUNNING:
+        if not self._again:
+            return
+        stopped = self.closing or self.cancelled or self._fails_besides([*self._failed_before, *self._again])
+        if stopped and self.machine.run_state is RunState.RUNNING:
             self._again = ()  # rollbacks are called again all the same
         room = self._room()
         nodes, self._again = self._again[:room], [] if room is None else self._again[room:]
