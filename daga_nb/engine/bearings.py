@@ -38,6 +38,7 @@ class Bearings:
     inflight: InFlight
     _chronicle: Chronicle
     _max_parallel: int | None
+    _again: Sequence[int]
     closing: str
     cancelled: bool
     on_failure: OnFailure
@@ -102,13 +103,16 @@ class Bearings:
         """Whether the run is about to turn back, so that nothing more is called forward."""
         machine = self.machine
         stopped = self.closing or (self.cancelled and not machine.run_state.back)
-        failed = machine.failures and machine.run_state is RunState.RUNNING and self.on_failure == "rollback"
-        return bool(stopped or (failed and machine.may_go_back()))
+        # What waits to be called again has not failed for good.
+        failed = machine.run_state is RunState.RUNNING and self._fails_besides(self._again)
+        return bool(stopped or failed)
 
     def _fails_besides(self, nodes: Sequence[int]) -> bool:
         """Whether something else than `nodes` has failed, for which the run turns back."""
-        turns = self.on_failure == "rollback" and self.machine.may_go_back()
-        return turns and not set(self.machine.failures).issubset(nodes)
+        failures = self.machine.failures
+        if not failures or self.on_failure != "rollback" or set(failures).issubset(nodes):
+            return False
+        return self.machine.may_go_back()
 
     def _undo_failed(self) -> bool:
         """Whether a rollback has failed, and nobody has gone on since."""
