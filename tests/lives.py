@@ -398,7 +398,8 @@ def _judge_as_without_deaths(lived: Lived, states: dict[str, str], rounds: list[
     plain = plain and not any(map(_turned_back, rounds))
     lost = {node for one in rounds for node, _ in one.lost}
     plain = plain and (plot.saga.rollback_failed or not lost & plot.saga.fails)  # which of its calls failed?
-    if plain and not plot.saga.eager and plot.max_parallel is None and not plot.saga.stop:
+    bounded = plot.max_parallel is not None or lived.life.narrow
+    if plain and not plot.saga.eager and not bounded and not plot.saga.stop:
         want, ending, *_ = model_outcome(plot.saga)
         assert (states, str(lived.run.state)) == (want, ending)
         lived.features["as without a death"] += lived.crashes > 0
